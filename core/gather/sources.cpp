@@ -1,0 +1,16 @@
+#include <vector>
+
+#include "core/gather/host.h"
+#include "core/gather/source.h"
+
+namespace hostcheck::gather {
+
+std::span<const Source* const> sources() {
+  static const std::vector<const Source*> all = {
+      &host_source(),
+      &namespace_source(),
+  };
+  return all;
+}
+
+}  // namespace hostcheck::gather
