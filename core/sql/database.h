@@ -1,0 +1,62 @@
+// SQL over the facts of a run: SQLite in memory, whose tables read the fact tables in place.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/facts/facts.h"
+#include "core/facts/request.h"
+
+namespace hostcheck::sql {
+
+// Values for :name in a query; the name without the colon.
+using Parameters = std::map<std::string, facts::Value, std::less<>>;
+
+// What one query may cost. Beyond it the query is stopped with an Error of code limit.
+struct Limits {
+  std::chrono::milliseconds time{2000};
+  std::size_t memory_bytes = 256UL << 20;
+  std::size_t rows = 10'000'000;
+};
+
+// A column of an answer and, where it is a table's column and not an expression, which.
+struct AnswerColumn {
+  std::string name;
+  std::string table;   // "" for an expression
+  std::string column;  // "" for an expression
+};
+
+struct Answer {
+  std::vector<AnswerColumn> columns;
+  std::vector<std::vector<facts::Value>> rows;
+};
+
+// What a query reads: tables and columns, found by SQLite itself, and the row filters that reach the sources.
+// Error code invalid: the query does not compile; the message names the unknown table or column and the nearest one, or says
+// what is not allowed (writing, ATTACH, PRAGMA, file and extension functions, more than one statement).
+[[nodiscard]] Result<facts::Request> plan(std::string_view query);
+
+// Queries on one set of facts. Read-only by construction: no writing, no ATTACH, no PRAGMA, no file functions.
+class Database {
+ public:
+  // facts must outlive the Database and not change meanwhile. A table that was not gathered reads as empty; callers compare
+  // plan() with Facts::find() and Facts::absences() before they believe an empty answer.
+  [[nodiscard]] static Result<Database> open(const facts::Facts& facts);
+  Database(Database&&) noexcept;
+  Database& operator=(Database&&) noexcept;
+  ~Database();
+
+  [[nodiscard]] Result<Answer> run(std::string_view query, const Parameters& parameters, const Limits& limits = {});
+
+ private:
+  struct State;
+  explicit Database(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace hostcheck::sql
