@@ -1,16 +1,19 @@
 #include "core/base/address.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
+
+#include <arpa/inet.h>
 
 namespace hostcheck {
 
 std::string_view name_of(Family family) {
   switch (family) {
-    case Family::ipv4: return "inet";
-    case Family::ipv6: return "inet6";
-    case Family::none: break;
+    case Family::ipv4:
+      return "inet";
+    case Family::ipv6:
+      return "inet6";
+    case Family::none:
+      break;
   }
   return "";
 }

@@ -7,12 +7,18 @@ namespace hostcheck {
 
 std::string_view name_of(ErrorCode code) {
   switch (code) {
-    case ErrorCode::denied: return "denied";
-    case ErrorCode::unsupported: return "unsupported";
-    case ErrorCode::vanished: return "vanished";
-    case ErrorCode::failed: return "failed";
-    case ErrorCode::invalid: return "invalid";
-    case ErrorCode::limit: return "limit";
+    case ErrorCode::denied:
+      return "denied";
+    case ErrorCode::unsupported:
+      return "unsupported";
+    case ErrorCode::vanished:
+      return "vanished";
+    case ErrorCode::failed:
+      return "failed";
+    case ErrorCode::invalid:
+      return "invalid";
+    case ErrorCode::limit:
+      return "limit";
   }
   return "failed";
 }
@@ -29,17 +35,24 @@ Error errno_error(int err, std::string_view operation, std::string_view object) 
   ErrorCode code = ErrorCode::failed;
   switch (err) {
     case EPERM:
-    case EACCES: code = ErrorCode::denied; break;
+    case EACCES:
+      code = ErrorCode::denied;
+      break;
     case EOPNOTSUPP:
     case EPROTONOSUPPORT:
     case EAFNOSUPPORT:
     case ENOSYS:
-    case ENOPROTOOPT: code = ErrorCode::unsupported; break;
+    case ENOPROTOOPT:
+      code = ErrorCode::unsupported;
+      break;
     case ENOENT:
     case ENODEV:
     case ENXIO:
-    case ESRCH: code = ErrorCode::vanished; break;
-    default: break;
+    case ESRCH:
+      code = ErrorCode::vanished;
+      break;
+    default:
+      break;
   }
   return Error{code, err, std::string(operation), std::string(object), {}};
 }

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+
 #include <tl/expected.hpp>
 
 namespace hostcheck {
@@ -34,7 +35,8 @@ struct Error {
 // Error of a failed system call; the code follows from err (an errno value, positive).
 [[nodiscard]] Error errno_error(int err, std::string_view operation, std::string_view object = {});
 // Error without an errno.
-[[nodiscard]] Error make_error(ErrorCode code, std::string_view operation, std::string_view object, std::string_view detail);
+[[nodiscard]] Error make_error(ErrorCode code, std::string_view operation, std::string_view object,
+                               std::string_view detail);
 
 template <typename T>
 using Result = tl::expected<T, Error>;

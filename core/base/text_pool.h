@@ -12,7 +12,9 @@ namespace hostcheck {
 class Symbol {
  public:
   Symbol() = default;
-  [[nodiscard]] std::string_view view() const { return text_ == nullptr ? std::string_view{} : std::string_view(*text_); }
+  [[nodiscard]] std::string_view view() const {
+    return text_ == nullptr ? std::string_view{} : std::string_view(*text_);
+  }
   [[nodiscard]] bool empty() const { return text_ == nullptr || text_->empty(); }
   friend bool operator==(Symbol a, Symbol b) { return a.text_ == b.text_ || a.view() == b.view(); }
 

@@ -26,11 +26,11 @@ enum class Outcome : std::uint8_t {
 [[nodiscard]] std::string_view name_of(Outcome outcome);
 
 struct Evidence {
-  std::string what;     // "accept queue"
-  facts::Value value;   // 57
-  std::string unit;     // "SYNs"; "" for names
-  std::string source;   // "sock_diag SK_MEMINFO_DROPS"
-  std::string when;     // "now" or "delta over 2.0 s"
+  std::string what;    // "accept queue"
+  facts::Value value;  // 57
+  std::string unit;    // "SYNs"; "" for names
+  std::string source;  // "sock_diag SK_MEMINFO_DROPS"
+  std::string when;    // "now" or "delta over 2.0 s"
 };
 
 struct Exclusion {

@@ -26,7 +26,7 @@ struct Parameter {
   std::string name;
   facts::Value value;  // default, or what was set
   std::string unit;
-  std::string why;     // reason for the default
+  std::string why;  // reason for the default
 };
 
 // How one piece of evidence is made from the query's row.

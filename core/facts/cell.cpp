@@ -4,20 +4,28 @@ namespace hostcheck::facts {
 
 std::string_view name_of(Type type) {
   switch (type) {
-    case Type::boolean: return "boolean";
-    case Type::integer: return "integer";
-    case Type::real: return "real";
-    case Type::text: return "text";
+    case Type::boolean:
+      return "boolean";
+    case Type::integer:
+      return "integer";
+    case Type::real:
+      return "real";
+    case Type::text:
+      return "text";
   }
   return "";
 }
 
 Value to_value(const Cell& cell) {
   switch (cell.kind) {
-    case Cell::Kind::null: return {};
-    case Cell::Kind::integer: return cell.integer;
-    case Cell::Kind::real: return cell.real;
-    case Cell::Kind::text: return std::string(cell.text);
+    case Cell::Kind::null:
+      return {};
+    case Cell::Kind::integer:
+      return cell.integer;
+    case Cell::Kind::real:
+      return cell.real;
+    case Cell::Kind::text:
+      return std::string(cell.text);
   }
   return {};
 }

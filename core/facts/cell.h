@@ -34,9 +34,15 @@ using Value = std::variant<std::monostate, std::int64_t, double, std::string>;
 // View of a kept value, valid as long as it.
 [[nodiscard]] Cell to_cell(const Value& value);
 
-inline Cell integer_cell(std::int64_t value) { return {Cell::Kind::integer, value, 0, {}}; }
-inline Cell real_cell(double value) { return {Cell::Kind::real, 0, value, {}}; }
-inline Cell text_cell(std::string_view value) { return {Cell::Kind::text, 0, 0, value}; }
+inline Cell integer_cell(std::int64_t value) {
+  return {Cell::Kind::integer, value, 0, {}};
+}
+inline Cell real_cell(double value) {
+  return {Cell::Kind::real, 0, value, {}};
+}
+inline Cell text_cell(std::string_view value) {
+  return {Cell::Kind::text, 0, 0, value};
+}
 
 // An enumeration whose values have names: name_of(e) is found by argument-dependent look-up. "" reads as NULL.
 template <typename T>

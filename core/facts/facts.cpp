@@ -35,18 +35,26 @@ std::string key_of(const TableInfo& info, const void* row) {
     if (!column.key) continue;
     const Cell cell = column.read(row, scratch);
     switch (cell.kind) {
-      case Cell::Kind::null: key += '-'; break;
-      case Cell::Kind::integer: key.append(reinterpret_cast<const char*>(&cell.integer), sizeof cell.integer); break;
-      case Cell::Kind::real: key.append(reinterpret_cast<const char*>(&cell.real), sizeof cell.real); break;
-      case Cell::Kind::text: key += cell.text; break;
+      case Cell::Kind::null:
+        key += '-';
+        break;
+      case Cell::Kind::integer:
+        key.append(reinterpret_cast<const char*>(&cell.integer), sizeof cell.integer);
+        break;
+      case Cell::Kind::real:
+        key.append(reinterpret_cast<const char*>(&cell.real), sizeof cell.real);
+        break;
+      case Cell::Kind::text:
+        key += cell.text;
+        break;
     }
     key += '\0';
   }
   return key;
 }
 
-void fill_deltas(const TableInfo& info, std::size_t row_size, std::span<const std::byte> earlier, std::span<std::byte> later,
-                 std::chrono::milliseconds span) {
+void fill_deltas(const TableInfo& info, std::size_t row_size, std::span<const std::byte> earlier,
+                 std::span<std::byte> later, std::chrono::milliseconds span) {
   std::unordered_map<std::string, const std::byte*> before;
   before.reserve(earlier.size() / row_size);
   for (std::size_t at = 0; at < earlier.size(); at += row_size) {

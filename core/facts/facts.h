@@ -2,8 +2,8 @@
 #pragma once
 
 #include <chrono>
-#include <map>
 #include <cstddef>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -45,8 +45,8 @@ class TableData {
 // The key columns of a row as one comparable string.
 [[nodiscard]] std::string key_of(const TableInfo& info, const void* row);
 // fill_deltas on bare rows of row_size bytes each.
-void fill_deltas(const TableInfo& info, std::size_t row_size, std::span<const std::byte> earlier, std::span<std::byte> later,
-                 std::chrono::milliseconds span);
+void fill_deltas(const TableInfo& info, std::size_t row_size, std::span<const std::byte> earlier,
+                 std::span<std::byte> later, std::chrono::milliseconds span);
 
 // Rows as their C++ structs.
 template <typename Row>

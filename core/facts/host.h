@@ -19,24 +19,25 @@ struct Host {
   std::string boot_id;         // /proc/sys/kernel/random/boot_id
   std::string machine_id;      // /etc/machine-id
   std::string os;              // /etc/os-release PRETTY_NAME
-  std::string virtualization;  // "none" (metal), "kvm", "xen", "vmware", "hyperv", ... or "container" kinds; NULL unknown
-  std::string cloud;           // "aws", "gcp", "azure", ... by DMI; NULL where it is none that is known
-  std::uint64_t uptime_s = 0;  // /proc/uptime
-  std::uint32_t cpus = 0;      // online processors
+  std::string
+      virtualization;  // "none" (metal), "kvm", "xen", "vmware", "hyperv", ... or "container" kinds; NULL unknown
+  std::string cloud;   // "aws", "gcp", "azure", ... by DMI; NULL where it is none that is known
+  std::uint64_t uptime_s = 0;      // /proc/uptime
+  std::uint32_t cpus = 0;          // online processors
   std::uint64_t memory_bytes = 0;  // MemTotal
   static const TableInfo& table();
 };
 
 // A network namespace and who lives in it.
 struct Namespace {
-  Symbol netns;                 // name that the report uses
-  std::uint64_t inode = 0;      // number of the nsfs inode, as in /proc/PID/ns/net
-  std::uint32_t processes = 0;  // processes in it that could be seen
+  Symbol netns;                            // name that the report uses
+  std::uint64_t inode = 0;                 // number of the nsfs inode, as in /proc/PID/ns/net
+  std::uint32_t processes = 0;             // processes in it that could be seen
   std::optional<std::uint32_t> first_pid;  // lowest such process
-  Symbol first_command;         // its name
-  bool first = false;           // the namespace of process 1 (where global values are kept)
-  bool here = false;            // the one hostcheck was started in
-  bool asked = false;           // the run looks at it
+  Symbol first_command;                    // its name
+  bool first = false;                      // the namespace of process 1 (where global values are kept)
+  bool here = false;                       // the one hostcheck was started in
+  bool asked = false;                      // the run looks at it
   static const TableInfo& table();
 };
 

@@ -47,7 +47,9 @@ void TableRequest::add_reader(const std::set<std::string>& columns, std::vector<
   readers_.push_back(std::move(all_of));
 }
 
-bool TableRequest::wants(std::string_view column) const { return columns_.contains(std::string(column)); }
+bool TableRequest::wants(std::string_view column) const {
+  return columns_.contains(std::string(column));
+}
 
 bool TableRequest::wants_observation() const {
   return std::any_of(columns_.begin(), columns_.end(), ends_with_observation);
@@ -126,13 +128,20 @@ bool satisfies(const Cell& cell, const Constraint& constraint) {
   }
   const int order = compare(cell, wanted);
   switch (constraint.op) {
-    case Op::eq: return order == 0;
-    case Op::ne: return order != 0;
-    case Op::lt: return order < 0;
-    case Op::le: return order <= 0;
-    case Op::gt: return order > 0;
-    case Op::ge: return order >= 0;
-    default: return true;
+    case Op::eq:
+      return order == 0;
+    case Op::ne:
+      return order != 0;
+    case Op::lt:
+      return order < 0;
+    case Op::le:
+      return order <= 0;
+    case Op::gt:
+      return order > 0;
+    case Op::ge:
+      return order >= 0;
+    default:
+      return true;
   }
 }
 

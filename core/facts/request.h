@@ -22,20 +22,21 @@ struct Constraint {
 
 class TableRequest {
  public:
-  // One reader of the table: the columns that it reads and the terms that all its rows satisfy (none: it reads all rows).
+  // One reader of the table: the columns that it reads and the terms that all its rows satisfy (none: it reads all
+  // rows).
   void add_reader(const std::set<std::string>& columns, std::vector<Constraint> all_of);
 
   // Whether any reader reads the column.
   [[nodiscard]] bool wants(std::string_view column) const;
   // Whether any reader reads a NAME_delta or NAME_per_second column.
   [[nodiscard]] bool wants_observation() const;
-  // The values that the column may have in rows that anybody wants, when every reader has `column = literal`; nullopt when
-  // some reader wants rows whatever the column's value. A source may pass these to the kernel.
+  // The values that the column may have in rows that anybody wants, when every reader has `column = literal`; nullopt
+  // when some reader wants rows whatever the column's value. A source may pass these to the kernel.
   [[nodiscard]] std::optional<std::vector<Value>> only(std::string_view column) const;
   [[nodiscard]] std::optional<std::vector<std::string>> only_text(std::string_view column) const;
   [[nodiscard]] std::optional<std::vector<std::int64_t>> only_integers(std::string_view column) const;
-  // Like only_text, with `=` and GLOB both as shell patterns (an `=` literal's wildcards are kept literal by the caller's
-  // data: no sysctl or interface name has them).
+  // Like only_text, with `=` and GLOB both as shell patterns (an `=` literal's wildcards are kept literal by the
+  // caller's data: no sysctl or interface name has them).
   [[nodiscard]] std::optional<std::vector<std::string>> only_patterns(std::string_view column) const;
   // Whether some reader has an = or GLOB term on the column that accepts the text, or no such term. For sources that
   // filter while they parse, before a row is made.

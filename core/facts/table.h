@@ -1,5 +1,5 @@
-// How a table of facts is described, once, next to its row struct. From the description come the SQL columns, the snapshot,
-// JSON, `hostcheck tables` and the deltas between two samples.
+// How a table of facts is described, once, next to its row struct. From the description come the SQL columns, the
+// snapshot, JSON, `hostcheck tables` and the deltas between two samples.
 //
 //   struct Link {
 //     Symbol netns;
@@ -33,19 +33,19 @@ namespace hostcheck::facts {
 // A number that only ever counts up, and how far it went during the observation.
 struct Counter {
   std::uint64_t value = 0;             // since the kernel object was made
-  std::optional<std::uint64_t> delta;  // increase between the two samples; absent without a second sample, when the row is
-                                       // new, or when the counter went backwards (the object was made anew)
-  std::uint32_t span_ms = 0;           // time between the two samples, 0 without a second one
+  std::optional<std::uint64_t> delta;  // increase between the two samples; absent without a second sample, when the row
+                                       // is new, or when the counter went backwards (the object was made anew)
+  std::uint32_t span_ms = 0;  // time between the two samples, 0 without a second one
   Counter() = default;
   Counter(std::uint64_t counted) : value(counted) {}  // NOLINT(google-explicit-constructor): reads as the number it is
 };
 
 struct Column {
-  std::string name;     // as in SQL
+  std::string name;  // as in SQL
   Type type = Type::text;
-  std::string unit;     // "bytes", "ms", "packets", ...; "" for names and plain numbers
-  std::string source;   // where the kernel keeps it: attribute, struct field or file
-  std::string meaning;  // one sentence for the reader of `hostcheck tables`
+  std::string unit;       // "bytes", "ms", "packets", ...; "" for names and plain numbers
+  std::string source;     // where the kernel keeps it: attribute, struct field or file
+  std::string meaning;    // one sentence for the reader of `hostcheck tables`
   bool key = false;       // part of what tells rows apart
   bool observed = false;  // exists only with two samples (…_delta, …_per_second)
   Cell (*read)(const void* row, std::string& scratch) = nullptr;
@@ -72,7 +72,8 @@ class TableBuilder {
 
   // A column that shows one member of the row.
   template <auto Member>
-  TableBuilder& column(std::string_view name, std::string_view unit, std::string_view source, std::string_view meaning) {
+  TableBuilder& column(std::string_view name, std::string_view unit, std::string_view source,
+                       std::string_view meaning) {
     using T = std::remove_cvref_t<decltype(std::declval<Row>().*Member)>;
     info_.columns.push_back({std::string(name), member_type<T>(), std::string(unit), std::string(source),
                              std::string(meaning), false, false, [](const void* row, std::string& scratch) {
@@ -93,19 +94,19 @@ class TableBuilder {
   template <auto Function>
   TableBuilder& computed(std::string_view name, Type type, std::string_view unit, std::string_view source,
                          std::string_view meaning) {
-    info_.columns.push_back({std::string(name), type, std::string(unit), std::string(source), std::string(meaning), false,
-                             false, [](const void* row, std::string& scratch) {
-                               return Function(*static_cast<const Row*>(row), scratch);
-                             }});
+    info_.columns.push_back(
+        {std::string(name), type, std::string(unit), std::string(source), std::string(meaning), false, false,
+         [](const void* row, std::string& scratch) { return Function(*static_cast<const Row*>(row), scratch); }});
     return *this;
   }
 
   // A Counter (or std::optional<Counter>) member: three columns, NAME, NAME_delta and NAME_per_second.
   template <auto Member>
-  TableBuilder& counter(std::string_view name, std::string_view unit, std::string_view source, std::string_view meaning) {
+  TableBuilder& counter(std::string_view name, std::string_view unit, std::string_view source,
+                        std::string_view meaning) {
     const std::string base(name);
-    info_.columns.push_back({base, Type::integer, std::string(unit), std::string(source), std::string(meaning), false, false,
-                             [](const void* row, std::string&) {
+    info_.columns.push_back({base, Type::integer, std::string(unit), std::string(source), std::string(meaning), false,
+                             false, [](const void* row, std::string&) {
                                const Counter* counted = get<Member>(row);
                                if (counted == nullptr) return Cell{};
                                std::string none;

@@ -20,8 +20,8 @@ void mark_absent(const Source& source, const facts::Request& request, std::strin
 }
 
 const kernel::NetnsInfo* first_namespace(const Options& options) {
-  const auto found =
-      std::find_if(options.known.begin(), options.known.end(), [](const kernel::NetnsInfo& each) { return each.first; });
+  const auto found = std::find_if(options.known.begin(), options.known.end(),
+                                  [](const kernel::NetnsInfo& each) { return each.first; });
   return found == options.known.end() ? nullptr : &*found;
 }
 
@@ -44,7 +44,8 @@ void run_sources(const facts::Request& request, const Options& options, Where wh
       run_in(*source, request, options, *first, out);
     } else {
       mark_absent(*source, request, {},
-                  make_error(ErrorCode::denied, "enter the first namespace", "/proc/1/ns/net", "not visible from here"), out);
+                  make_error(ErrorCode::denied, "enter the first namespace", "/proc/1/ns/net", "not visible from here"),
+                  out);
     }
   }
 }

@@ -1,9 +1,9 @@
 #include "core/gather/host.h"
 
+#include <array>
+
 #include <sys/utsname.h>
 #include <unistd.h>
-
-#include <array>
 
 #include "core/base/text.h"
 #include "core/facts/host.h"

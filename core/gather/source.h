@@ -1,5 +1,5 @@
-// A source fills one or several tables from the kernel. Adding a fact: its struct in core/facts, its reader in core/kernel, its
-// Source here, its tests.
+// A source fills one or several tables from the kernel. Adding a fact: its struct in core/facts, its reader in
+// core/kernel, its Source here, its tests.
 #pragma once
 
 #include <span>

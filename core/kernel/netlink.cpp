@@ -1,10 +1,10 @@
 #include "core/kernel/netlink.h"
 
-#include <libmnl/libmnl.h>
-#include <sys/socket.h>
-
 #include <cerrno>
 #include <cstring>
+
+#include <libmnl/libmnl.h>
+#include <sys/socket.h>
 
 namespace hostcheck::kernel {
 namespace {
@@ -42,7 +42,9 @@ void NetlinkRequest::add(std::uint16_t attribute, std::span<const std::uint8_t> 
   if (!payload.empty()) std::memcpy(room + NLA_HDRLEN, payload.data(), payload.size());
 }
 
-void NetlinkRequest::add_u8(std::uint16_t attribute, std::uint8_t value) { add(attribute, {&value, 1}); }
+void NetlinkRequest::add_u8(std::uint16_t attribute, std::uint8_t value) {
+  add(attribute, {&value, 1});
+}
 
 void NetlinkRequest::add_u16(std::uint16_t attribute, std::uint16_t value) {
   add(attribute, {reinterpret_cast<const std::uint8_t*>(&value), sizeof value});
@@ -105,7 +107,8 @@ Result<NetlinkSocket> NetlinkSocket::open(int protocol) {
 
 bool NetlinkSocket::set_strict_checking() {
   const int one = 1;
-  return mnl_socket_setsockopt(state_->socket, NETLINK_GET_STRICT_CHK, const_cast<int*>(&one), sizeof one) == 0;  // NOLINT
+  return mnl_socket_setsockopt(state_->socket, NETLINK_GET_STRICT_CHK, const_cast<int*>(&one), sizeof one) ==
+         0;  // NOLINT
 }
 
 Result<void> NetlinkSocket::send(NetlinkRequest& request, std::string_view operation) {

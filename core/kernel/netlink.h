@@ -1,13 +1,13 @@
 // One netlink socket in the present namespace: dumps and requests, checked.
 #pragma once
 
-#include <linux/netlink.h>
-
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
 #include <vector>
+
+#include <linux/netlink.h>
 
 #include "core/base/result.h"
 #include "core/base/unique_fd.h"
@@ -44,8 +44,8 @@ using MessageHandler = std::function<Result<void>(const nlmsghdr&)>;
 
 class NetlinkSocket {
  public:
-  // protocol: NETLINK_ROUTE, NETLINK_SOCK_DIAG, NETLINK_NETFILTER, NETLINK_GENERIC. The socket stays in the network namespace
-  // that the calling thread is in.
+  // protocol: NETLINK_ROUTE, NETLINK_SOCK_DIAG, NETLINK_NETFILTER, NETLINK_GENERIC. The socket stays in the network
+  // namespace that the calling thread is in.
   [[nodiscard]] static Result<NetlinkSocket> open(int protocol);
   NetlinkSocket(NetlinkSocket&&) noexcept;
   NetlinkSocket& operator=(NetlinkSocket&&) noexcept;
@@ -53,16 +53,17 @@ class NetlinkSocket {
 
   // Sends a request with NLM_F_DUMP and hands each message of the answer to handler. A dump that the kernel marks as
   // interrupted (NLM_F_DUMP_INTR) or that overran the socket is done again from the start, up to five times: restart is
-  // called before each new attempt so that the caller can forget what it has. A dump that stays inconsistent, ends early or
-  // comes from another sender than the kernel is an Error, never a short success.
-  // operation and object name it in errors, e.g. "RTM_GETROUTE dump".
+  // called before each new attempt so that the caller can forget what it has. A dump that stays inconsistent, ends
+  // early or comes from another sender than the kernel is an Error, never a short success. operation and object name it
+  // in errors, e.g. "RTM_GETROUTE dump".
   [[nodiscard]] Result<void> dump(NetlinkRequest& request, std::string_view operation, const MessageHandler& handler,
                                   const std::function<void()>& restart);
 
   // Sends a request with NLM_F_ACK and hands the messages that come before the acknowledgement to handler.
   [[nodiscard]] Result<void> talk(NetlinkRequest& request, std::string_view operation, const MessageHandler& handler);
 
-  // NETLINK_GET_STRICT_CHK: the kernel filters rtnetlink dumps by the request's header. false where it does not know it.
+  // NETLINK_GET_STRICT_CHK: the kernel filters rtnetlink dumps by the request's header. false where it does not know
+  // it.
   [[nodiscard]] bool set_strict_checking();
 
  private:
@@ -80,8 +81,8 @@ class NetlinkSocket {
     std::span<const std::uint8_t> attributes,
     const std::function<void(std::uint16_t type, std::span<const std::uint8_t> payload)>& visit);
 
-// The attributes of a message by type, without a copy: table[type] is the payload of the last attribute of that type, data()
-// nullptr where there is none. Types above the table's size are passed over. For hot loops.
+// The attributes of a message by type, without a copy: table[type] is the payload of the last attribute of that type,
+// data() nullptr where there is none. Types above the table's size are passed over. For hot loops.
 using AttributeTable = std::span<std::span<const std::uint8_t>>;
 [[nodiscard]] bool parse_attributes(std::span<const std::uint8_t> attributes, AttributeTable table);
 

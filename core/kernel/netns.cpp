@@ -1,12 +1,12 @@
 #include "core/kernel/netns.h"
 
-#include <fcntl.h>
-#include <sched.h>
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <map>
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/stat.h>
 
 #include "core/base/text.h"
 #include "core/kernel/procfs.h"
@@ -86,9 +86,10 @@ Result<NetnsList> list_namespaces(bool scan_processes) {
         continue;
       }
       const auto open = link->find('[');
-      const auto inode = open == std::string::npos
-                             ? std::nullopt
-                             : parse_number<std::uint64_t>(std::string_view(*link).substr(open + 1, link->size() - open - 2));
+      const auto inode =
+          open == std::string::npos
+              ? std::nullopt
+              : parse_number<std::uint64_t>(std::string_view(*link).substr(open + 1, link->size() - open - 2));
       if (!inode) continue;
       NetnsInfo& info = by_inode[*inode];
       ++info.processes;
@@ -100,7 +101,8 @@ Result<NetnsList> list_namespaces(bool scan_processes) {
     }
   }
   if (NetnsInfo& info = by_inode[*here]; info.name.empty()) {
-    // Process 1 of this pid namespace may be unreadable to an ordinary user; then where we are is named by our own process.
+    // Process 1 of this pid namespace may be unreadable to an ordinary user; then where we are is named by our own
+    // process.
     info.name = "here";
     info.path = kThreadNetns;
   }
@@ -110,9 +112,8 @@ Result<NetnsList> list_namespaces(bool scan_processes) {
     if (info.first_pid != 0) info.first_command = command_of(info.first_pid);
     list.namespaces.push_back(std::move(info));
   }
-  std::sort(list.namespaces.begin(), list.namespaces.end(), [](const NetnsInfo& a, const NetnsInfo& b) {
-    return a.first != b.first ? a.first : a.name < b.name;
-  });
+  std::sort(list.namespaces.begin(), list.namespaces.end(),
+            [](const NetnsInfo& a, const NetnsInfo& b) { return a.first != b.first ? a.first : a.name < b.name; });
   return list;
 }
 

@@ -1,19 +1,19 @@
 // Network namespaces: finding, naming and entering them.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <string>
 #include <vector>
+
+#include <sys/types.h>
 
 #include "core/base/result.h"
 #include "core/base/unique_fd.h"
 
 namespace hostcheck::kernel {
 
-// A namespace that could be found. Its name is what reports use: "init" for the one of process 1, the name under /run/netns,
-// "pid:N" for one that only processes hold (N: the lowest of them).
+// A namespace that could be found. Its name is what reports use: "init" for the one of process 1, the name under
+// /run/netns, "pid:N" for one that only processes hold (N: the lowest of them).
 struct NetnsInfo {
   std::string name;
   std::uint64_t inode = 0;
@@ -39,8 +39,8 @@ struct NetnsList {
 // The one the calling thread is in.
 [[nodiscard]] Result<NetnsInfo> current_namespace();
 
-// Moves the calling thread into a namespace for the object's life and back afterwards. A run is single-threaded while it
-// gathers, so the process as a whole moves.
+// Moves the calling thread into a namespace for the object's life and back afterwards. A run is single-threaded while
+// it gathers, so the process as a whole moves.
 class NetnsScope {
  public:
   // Entering the namespace that one is in already costs nothing and needs no privilege.

@@ -1,12 +1,12 @@
 #include "core/kernel/procfs.h"
 
-#include <dirent.h>
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <array>
 #include <cerrno>
 #include <memory>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include "core/base/unique_fd.h"
 
@@ -34,7 +34,8 @@ Result<std::string> FileTree::read(std::string_view path, std::size_t max_bytes)
     if (got == 0) return content;
     content.append(small.data(), static_cast<std::size_t>(got));
     if (content.size() > max_bytes) {
-      return unexpected(make_error(ErrorCode::limit, "read", path, "longer than " + std::to_string(max_bytes) + " bytes"));
+      return unexpected(
+          make_error(ErrorCode::limit, "read", path, "longer than " + std::to_string(max_bytes) + " bytes"));
     }
     if (content.size() >= 3 * small.size()) break;
   }
@@ -46,7 +47,8 @@ Result<std::string> FileTree::read(std::string_view path, std::size_t max_bytes)
     if (got == 0) return content;
     content.append(large.data(), static_cast<std::size_t>(got));
     if (content.size() > max_bytes) {
-      return unexpected(make_error(ErrorCode::limit, "read", path, "longer than " + std::to_string(max_bytes) + " bytes"));
+      return unexpected(
+          make_error(ErrorCode::limit, "read", path, "longer than " + std::to_string(max_bytes) + " bytes"));
     }
   }
 }

@@ -37,15 +37,15 @@ struct Answer {
 };
 
 // What a query reads: tables and columns, found by SQLite itself, and the row filters that reach the sources.
-// Error code invalid: the query does not compile; the message names the unknown table or column and the nearest one, or says
-// what is not allowed (writing, ATTACH, PRAGMA, file and extension functions, more than one statement).
+// Error code invalid: the query does not compile; the message names the unknown table or column and the nearest one, or
+// says what is not allowed (writing, ATTACH, PRAGMA, file and extension functions, more than one statement).
 [[nodiscard]] Result<facts::Request> plan(std::string_view query);
 
 // Queries on one set of facts. Read-only by construction: no writing, no ATTACH, no PRAGMA, no file functions.
 class Database {
  public:
-  // facts must outlive the Database and not change meanwhile. A table that was not gathered reads as empty; callers compare
-  // plan() with Facts::find() and Facts::absences() before they believe an empty answer.
+  // facts must outlive the Database and not change meanwhile. A table that was not gathered reads as empty; callers
+  // compare plan() with Facts::find() and Facts::absences() before they believe an empty answer.
   [[nodiscard]] static Result<Database> open(const facts::Facts& facts);
   Database(Database&&) noexcept;
   Database& operator=(Database&&) noexcept;
