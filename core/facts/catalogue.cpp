@@ -3,6 +3,7 @@
 #include "core/facts/conntrack.h"
 #include "core/facts/host.h"
 #include "core/facts/netfilter.h"
+#include "core/facts/nic.h"
 #include "core/facts/table.h"
 
 namespace hostcheck::facts {
@@ -18,6 +19,9 @@ std::span<const TableInfo* const> catalogue() {
       &NetfilterBackend::table(),
       &NetfilterChain::table(),
       &NetfilterRule::table(),
+      &NicFeature::table(),
+      &NicSettings::table(),
+      &NicStatistic::table(),
   };
   return all;
 }
