@@ -1,9 +1,14 @@
 #include <vector>
 
 #include "core/facts/conntrack.h"
+#include "core/facts/counter.h"
 #include "core/facts/host.h"
+#include "core/facts/kernel_log.h"
 #include "core/facts/netfilter.h"
 #include "core/facts/nic.h"
+#include "core/facts/resolver.h"
+#include "core/facts/sysctl.h"
+#include "core/facts/system.h"
 #include "core/facts/table.h"
 
 namespace hostcheck::facts {
@@ -14,7 +19,10 @@ std::span<const TableInfo* const> catalogue() {
       &ConntrackCpu::table(),
       &ConntrackEntries::table(),
       &ConntrackTimeout::table(),
+      &FileHandles::table(),
       &Host::table(),
+      &Interrupt::table(),
+      &LogMessage::table(),
       &Namespace::table(),
       &NetfilterBackend::table(),
       &NetfilterChain::table(),
@@ -22,6 +30,15 @@ std::span<const TableInfo* const> catalogue() {
       &NicFeature::table(),
       &NicSettings::table(),
       &NicStatistic::table(),
+      &Protocol::table(),
+      &ProtocolCounter::table(),
+      &Resolver::table(),
+      &ResolverConfig::table(),
+      &SocketStatistic::table(),
+      &Softirq::table(),
+      &Softnet::table(),
+      &Sysctl::table(),
+      &TcpMemory::table(),
   };
   return all;
 }

@@ -12,8 +12,12 @@ const TableInfo& Host::table() {
           .column<&Host::boot_id>("boot_id", "", "/proc/sys/kernel/random/boot_id", "Identity of this boot")
           .column<&Host::machine_id>("machine_id", "", "/etc/machine-id", "Identity of this installation")
           .column<&Host::os>("os", "", "/etc/os-release PRETTY_NAME", "Distribution")
-          .column<&Host::virtualization>("virtualization", "", "CPUID hypervisor leaf, /sys/class/dmi/id, /proc/1",
-                                         "none on metal; else the hypervisor or container kind")
+          .column<&Host::virtualization>("virtualization", "",
+                                         "CPUID hypervisor leaf, /sys/class/dmi/id, /sys/hypervisor",
+                                         "none on metal; else kvm, qemu, xen, vmware, hyperv, ...")
+          .column<&Host::container>("container", "", "/proc/1/cgroup, /proc/1/environ, /.dockerenv, /run/.containerenv",
+                                    "Kind of container that hostcheck runs in; NULL outside of one")
+          .column<&Host::hardware>("hardware", "", "/sys/class/dmi/id", "Vendor and product by the firmware")
           .column<&Host::cloud>("cloud", "", "/sys/class/dmi/id", "Cloud provider, where the firmware names one")
           .column<&Host::uptime_s>("uptime_s", "s", "/proc/uptime", "Time since boot")
           .column<&Host::cpus>("cpus", "", "sysconf(_SC_NPROCESSORS_ONLN)", "Processors online")

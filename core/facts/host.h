@@ -20,8 +20,10 @@ struct Host {
   std::string machine_id;      // /etc/machine-id
   std::string os;              // /etc/os-release PRETTY_NAME
   std::string
-      virtualization;  // "none" (metal), "kvm", "xen", "vmware", "hyperv", ... or "container" kinds; NULL unknown
-  std::string cloud;   // "aws", "gcp", "azure", ... by DMI; NULL where it is none that is known
+      virtualization;     // "none" (metal), "kvm", "qemu", "xen", "vmware", "hyperv", ...; NULL where it cannot be told
+  std::string container;  // "docker", "podman", "lxc", "kubernetes", ... when this process is in one; else NULL
+  std::string hardware;   // DMI vendor and product, e.g. "Dell Inc. PowerEdge R640"
+  std::string cloud;      // "aws", "gcp", "azure", ... by DMI; NULL where it is none that is known
   std::uint64_t uptime_s = 0;      // /proc/uptime
   std::uint32_t cpus = 0;          // online processors
   std::uint64_t memory_bytes = 0;  // MemTotal
