@@ -9,6 +9,8 @@
 #include "core/facts/resolver.h"
 #include "core/facts/sysctl.h"
 #include "core/facts/system.h"
+#include "core/facts/process.h"
+#include "core/facts/socket.h"
 #include "core/facts/table.h"
 
 namespace hostcheck::facts {
@@ -39,6 +41,8 @@ std::span<const TableInfo* const> catalogue() {
       &Softnet::table(),
       &Sysctl::table(),
       &TcpMemory::table(),
+      &Connection::table(), &Host::table(),          &Listener::table(),  &Namespace::table(),
+      &Process::table(),    &SocketSummary::table(), &UdpSocket::table(),
   };
   return all;
 }

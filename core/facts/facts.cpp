@@ -64,11 +64,12 @@ void fill_deltas(const TableInfo& info, std::size_t row_size, std::span<const st
     const auto found = before.find(key_of(info, later.data() + at));
     if (found == before.end()) continue;
     for (auto counter : info.counters) {
-      Counter& now = counter(later.data() + at);
-      // Only read: the accessor gives a mutable reference because it serves both samples.
-      const std::uint64_t then = counter(const_cast<std::byte*>(found->second)).value;  // NOLINT
-      now.span_ms = static_cast<std::uint32_t>(span.count());
-      now.delta = now.value >= then ? std::optional(now.value - then) : std::nullopt;
+      Counter* now = counter(later.data() + at);
+      // Only read: the accessor gives a mutable counter because it serves both samples.
+      const Counter* then = counter(const_cast<std::byte*>(found->second));  // NOLINT
+      if (now == nullptr || then == nullptr) continue;
+      now->span_ms = static_cast<std::uint32_t>(span.count());
+      now->delta = now->value >= then->value ? std::optional(now->value - then->value) : std::nullopt;
     }
   }
 }

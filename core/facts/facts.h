@@ -111,6 +111,8 @@ class Facts {
   [[nodiscard]] const std::vector<Absence>& absences() const { return absences_; }
 
   [[nodiscard]] Symbol intern(std::string_view text) { return pool_->intern(text); }
+  // Keeps what rows point to (parts of a row that are not always asked for) as long as these facts live.
+  void keep(std::shared_ptr<void> what) { kept_.push_back(std::move(what)); }
 
   // Time between the two samples; zero when there was one sample only.
   std::chrono::milliseconds observed{0};
@@ -118,6 +120,7 @@ class Facts {
  private:
   std::map<std::string, std::unique_ptr<TableData>, std::less<>> tables_;
   std::vector<Absence> absences_;
+  std::vector<std::shared_ptr<void>> kept_;
   std::unique_ptr<TextPool> pool_ = std::make_unique<TextPool>();
 };
 

@@ -35,7 +35,7 @@ struct Counter {
   std::uint64_t value = 0;             // since the kernel object was made
   std::optional<std::uint64_t> delta;  // increase between the two samples; absent without a second sample, when the row
                                        // is new, or when the counter went backwards (the object was made anew)
-  std::uint32_t span_ms = 0;  // time between the two samples, 0 without a second one
+  std::uint32_t span_ms = 0;           // time between the two samples, 0 without a second one
   Counter() = default;
   Counter(std::uint64_t counted) : value(counted) {}  // NOLINT(google-explicit-constructor): reads as the number it is
 };
@@ -55,7 +55,7 @@ struct TableInfo {
   std::string name;
   std::string meaning;
   std::vector<Column> columns;
-  std::vector<Counter& (*)(void* row)> counters;
+  std::vector<Counter* (*)(void* row)> counters;  // each gives nullptr where the row has no such counter
 
   // Index of a column by name; nullopt where there is none.
   [[nodiscard]] std::optional<std::size_t> column(std::string_view column_name) const;
@@ -104,38 +104,30 @@ class TableBuilder {
   template <auto Member>
   TableBuilder& counter(std::string_view name, std::string_view unit, std::string_view source,
                         std::string_view meaning) {
+    return counter_from<&slot<Member>>(name, unit, source, meaning);
+  }
+
+  // The same for a counter that is found by a function Counter*(Row&); nullptr reads as NULL.
+  template <auto Slot>
+  TableBuilder& counter_from(std::string_view name, std::string_view unit, std::string_view source,
+                             std::string_view meaning) {
     const std::string base(name);
     info_.columns.push_back({base, Type::integer, std::string(unit), std::string(source), std::string(meaning), false,
-                             false, [](const void* row, std::string&) {
-                               const Counter* counted = get<Member>(row);
-                               if (counted == nullptr) return Cell{};
-                               std::string none;
-                               return member_cell(counted->value, none);
+                             false, [](const void* row, std::string& scratch) {
+                               const Counter* counted = get<Slot>(row);
+                               return counted == nullptr ? Cell{} : member_cell(counted->value, scratch);
                              }});
-    info_.columns.push_back({base + "_delta", Type::integer, std::string(unit), std::string(source),
-                             std::string(meaning) + "; increase during the observation", false, true,
-                             [](const void* row, std::string&) {
-                               const Counter* counted = get<Member>(row);
-                               if (counted == nullptr || !counted->delta) return Cell{};
-                               std::string none;
-                               return member_cell(*counted->delta, none);
-                             }});
-    info_.columns.push_back({base + "_per_second", Type::real, std::string(unit) + "/s", std::string(source),
-                             std::string(meaning) + "; increase per second of observation", false, true,
-                             [](const void* row, std::string&) {
-                               const Counter* counted = get<Member>(row);
-                               if (counted == nullptr || !counted->delta || counted->span_ms == 0) return Cell{};
-                               return real_cell(static_cast<double>(*counted->delta) * 1000.0 / counted->span_ms);
-                             }});
-    info_.counters.push_back([](void* row) -> Counter& {
-      auto& member = static_cast<Row*>(row)->*Member;
-      if constexpr (std::is_same_v<std::remove_cvref_t<decltype(member)>, Counter>) {
-        return member;
-      } else {
-        static thread_local Counter none;
-        return member ? *member : none;
-      }
-    });
+    add_observed<Slot>(base, unit, source, meaning);
+    return *this;
+  }
+
+  // The same where the value is read by another function, Cell(const Row&, std::string& scratch), than the counter
+  // itself, which is then needed only when two samples are taken.
+  template <auto Read, auto Slot>
+  TableBuilder& counter_from(std::string_view name, std::string_view unit, std::string_view source,
+                             std::string_view meaning) {
+    computed<Read>(name, Type::integer, unit, source, meaning);
+    add_observed<Slot>(std::string(name), unit, source, meaning);
     return *this;
   }
 
@@ -143,13 +135,34 @@ class TableBuilder {
 
  private:
   template <auto Member>
-  static const Counter* get(const void* row) {
-    const auto& member = static_cast<const Row*>(row)->*Member;
+  static Counter* slot(Row& row) {
+    auto& member = row.*Member;
     if constexpr (std::is_same_v<std::remove_cvref_t<decltype(member)>, Counter>) {
       return &member;
     } else {
       return member ? &*member : nullptr;
     }
+  }
+  template <auto Slot>
+  static const Counter* get(const void* row) {
+    return Slot(*const_cast<Row*>(static_cast<const Row*>(row)));  // NOLINT: Slot only finds it
+  }
+  template <auto Slot>
+  void add_observed(const std::string& base, std::string_view unit, std::string_view source, std::string_view meaning) {
+    info_.columns.push_back({base + "_delta", Type::integer, std::string(unit), std::string(source),
+                             std::string(meaning) + "; increase during the observation", false, true,
+                             [](const void* row, std::string& scratch) {
+                               const Counter* counted = get<Slot>(row);
+                               return counted == nullptr ? Cell{} : member_cell(counted->delta, scratch);
+                             }});
+    info_.columns.push_back({base + "_per_second", Type::real, std::string(unit) + "/s", std::string(source),
+                             std::string(meaning) + "; increase per second of observation", false, true,
+                             [](const void* row, std::string&) {
+                               const Counter* counted = get<Slot>(row);
+                               if (counted == nullptr || !counted->delta || counted->span_ms == 0) return Cell{};
+                               return real_cell(static_cast<double>(*counted->delta) * 1000.0 / counted->span_ms);
+                             }});
+    info_.counters.push_back([](void* row) { return Slot(*static_cast<Row*>(row)); });
   }
   TableInfo info_;
 };
