@@ -6,17 +6,19 @@
 #include "core/facts/kernel_log.h"
 #include "core/facts/netfilter.h"
 #include "core/facts/nic.h"
+#include "core/facts/process.h"
 #include "core/facts/resolver.h"
+#include "core/facts/socket.h"
 #include "core/facts/sysctl.h"
 #include "core/facts/system.h"
-#include "core/facts/process.h"
-#include "core/facts/socket.h"
 #include "core/facts/table.h"
 
 namespace hostcheck::facts {
 
 std::span<const TableInfo* const> catalogue() {
   static const std::vector<const TableInfo*> all = {
+      // clang-format off
+      &Connection::table(),
       &Conntrack::table(),
       &ConntrackCpu::table(),
       &ConntrackEntries::table(),
@@ -24,6 +26,7 @@ std::span<const TableInfo* const> catalogue() {
       &FileHandles::table(),
       &Host::table(),
       &Interrupt::table(),
+      &Listener::table(),
       &LogMessage::table(),
       &Namespace::table(),
       &NetfilterBackend::table(),
@@ -32,17 +35,19 @@ std::span<const TableInfo* const> catalogue() {
       &NicFeature::table(),
       &NicSettings::table(),
       &NicStatistic::table(),
+      &Process::table(),
       &Protocol::table(),
       &ProtocolCounter::table(),
       &Resolver::table(),
       &ResolverConfig::table(),
       &SocketStatistic::table(),
+      &SocketSummary::table(),
       &Softirq::table(),
       &Softnet::table(),
       &Sysctl::table(),
       &TcpMemory::table(),
-      &Connection::table(), &Host::table(),          &Listener::table(),  &Namespace::table(),
-      &Process::table(),    &SocketSummary::table(), &UdpSocket::table(),
+      &UdpSocket::table(),
+      // clang-format on
   };
   return all;
 }
