@@ -4,10 +4,14 @@
 #include "core/facts/counter.h"
 #include "core/facts/host.h"
 #include "core/facts/kernel_log.h"
+#include "core/facts/link.h"
+#include "core/facts/neighbour.h"
 #include "core/facts/netfilter.h"
 #include "core/facts/nic.h"
 #include "core/facts/process.h"
+#include "core/facts/qdisc.h"
 #include "core/facts/resolver.h"
+#include "core/facts/route.h"
 #include "core/facts/socket.h"
 #include "core/facts/sysctl.h"
 #include "core/facts/system.h"
@@ -25,21 +29,32 @@ std::span<const TableInfo* const> catalogue() {
       &ConntrackTimeout::table(),
       &FileHandles::table(),
       &Host::table(),
+      &InterfaceAddress::table(),
       &Interrupt::table(),
+      &Link::table(),
       &Listener::table(),
       &LogMessage::table(),
       &Namespace::table(),
+      &Neighbour::table(),
+      &NeighbourSummary::table(),
+      &NeighbourTable::table(),
       &NetfilterBackend::table(),
       &NetfilterChain::table(),
       &NetfilterRule::table(),
+      &Nexthop::table(),
       &NicFeature::table(),
       &NicSettings::table(),
       &NicStatistic::table(),
+      &PolicyRule::table(),
       &Process::table(),
       &Protocol::table(),
       &ProtocolCounter::table(),
+      &Qdisc::table(),
       &Resolver::table(),
       &ResolverConfig::table(),
+      &Route::table(),
+      &RouteNexthop::table(),
+      &RouteSummary::table(),
       &SocketStatistic::table(),
       &SocketSummary::table(),
       &Softirq::table(),

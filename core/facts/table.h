@@ -100,6 +100,12 @@ class TableBuilder {
     return *this;
   }
 
+  // The column just described is part of what tells rows apart.
+  TableBuilder& as_key() {
+    info_.columns.back().key = true;
+    return *this;
+  }
+
   // A Counter (or std::optional<Counter>) member: three columns, NAME, NAME_delta and NAME_per_second.
   template <auto Member>
   TableBuilder& counter(std::string_view name, std::string_view unit, std::string_view source,
