@@ -5,8 +5,8 @@ namespace hostcheck::facts {
 const TableInfo& Conntrack::table() {
   static const TableInfo info =
       TableBuilder<Conntrack>("conntrack",
-                              "Connection tracking: entries against the limit, one row a namespace. No row "
-                              "where the kernel has no connection tracking")
+                              "Connection tracking: entries against the limit, one row a namespace; 0 entries and no "
+                              "max where the kernel does not track connections")
           .key<&Conntrack::netns>("netns", "", "namespace that was asked", "Name of the network namespace")
           .column<&Conntrack::entries>("entries", "entries", "net.netfilter.nf_conntrack_count",
                                        "Connections that are tracked in this namespace")

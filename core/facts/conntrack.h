@@ -10,7 +10,7 @@
 
 namespace hostcheck::facts {
 
-// One row a namespace whose kernel has connection tracking.
+// One row a namespace; 0 entries and no limit where the kernel has no connection tracking.
 struct Conntrack {
   Symbol netns;
   std::uint64_t entries = 0;

@@ -1,5 +1,6 @@
 #include <vector>
 
+#include "core/gather/conntrack.h"
 #include "core/gather/host.h"
 #include "core/gather/source.h"
 
@@ -7,6 +8,7 @@ namespace hostcheck::gather {
 
 std::span<const Source* const> sources() {
   static const std::vector<const Source*> all = {
+      &conntrack_source(),
       &host_source(),
       &namespace_source(),
   };
