@@ -1,4 +1,13 @@
 // SQL over the facts of a run: SQLite in memory, whose tables read the fact tables in place.
+//
+//   auto database = sql::Database::open();                  // no facts yet
+//   auto request = database->plan("SELECT ...");            // what has to be gathered for it
+//   facts::Facts facts = gather(*request, ...);
+//   database->use(facts);
+//   auto answer = database->run("SELECT ...", {});          // compiled once, by plan()
+//
+// A query is one SELECT on the tables of facts::catalogue() and on absences_table(). Besides SQLite's own scalar,
+// aggregate, window, date, JSON and mathematical functions it may use those listed in functions.h.
 #pragma once
 
 #include <chrono>
@@ -21,7 +30,7 @@ using Parameters = std::map<std::string, facts::Value, std::less<>>;
 struct Limits {
   std::chrono::milliseconds time{2000};
   std::size_t memory_bytes = 256UL << 20;
-  std::size_t rows = 10'000'000;
+  std::size_t rows = 10'000'000;  // of the answer
 };
 
 // A column of an answer and, where it is a table's column and not an expression, which.
@@ -36,21 +45,38 @@ struct Answer {
   std::vector<std::vector<facts::Value>> rows;
 };
 
+// The table `absences`: Facts::absences() as rows. It is never gathered, so no Request has it.
+[[nodiscard]] const facts::TableInfo& absences_table();
+
 // What a query reads: tables and columns, found by SQLite itself, and the row filters that reach the sources.
 // Error code invalid: the query does not compile; the message names the unknown table or column and the nearest one, or
-// says what is not allowed (writing, ATTACH, PRAGMA, file and extension functions, more than one statement).
+// says what is not allowed (writing, ATTACH, PRAGMA, file and extension functions, more than one statement). Opens a
+// Database for itself; whoever has one uses Database::plan.
 [[nodiscard]] Result<facts::Request> plan(std::string_view query);
 
 // Queries on one set of facts. Read-only by construction: no writing, no ATTACH, no PRAGMA, no file functions.
 class Database {
  public:
-  // facts must outlive the Database and not change meanwhile. A table that was not gathered reads as empty; callers
-  // compare plan() with Facts::find() and Facts::absences() before they believe an empty answer.
+  // Without facts: for planning; every table reads as empty until use().
+  [[nodiscard]] static Result<Database> open();
+  // The same, then use(facts).
   [[nodiscard]] static Result<Database> open(const facts::Facts& facts);
   Database(Database&&) noexcept;
   Database& operator=(Database&&) noexcept;
   ~Database();
 
+  // Reads these facts from now on. They must outlive the Database (or the next use()) and not change meanwhile. A table
+  // that was not gathered reads as empty; callers compare plan() with Facts::find() and Facts::absences() before they
+  // believe an empty answer. What was planned before stays compiled.
+  void use(const facts::Facts& facts);
+
+  // As the function plan(); the compiled query is kept for run().
+  [[nodiscard]] Result<facts::Request> plan(std::string_view query);
+  // The columns that the query answers with, without running it.
+  [[nodiscard]] Result<std::vector<AnswerColumn>> columns(std::string_view query);
+  // The names of the query's :parameters, without the colon.
+  [[nodiscard]] Result<std::vector<std::string>> parameters(std::string_view query);
+  // Every :name in the query needs a value; values that the query does not name are ignored.
   [[nodiscard]] Result<Answer> run(std::string_view query, const Parameters& parameters, const Limits& limits = {});
 
  private:

@@ -1,0 +1,321 @@
+#include "core/sql/database.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+#include "core/base/text.h"
+#include "core/sql/absences.h"
+#include "core/sql/fact_module.h"
+#include "core/sql/functions.h"
+#include "core/sql/sandbox.h"
+
+namespace hostcheck::sql {
+namespace {
+
+struct CloseConnection {
+  void operator()(sqlite3* connection) const { sqlite3_close_v2(connection); }
+};
+struct FinalizeStatement {
+  void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+};
+using Statement = std::unique_ptr<sqlite3_stmt, FinalizeStatement>;
+
+struct Compiled {
+  Statement statement;
+  facts::Request request;
+};
+
+facts::Value value_of(sqlite3_stmt* statement, int column) {
+  switch (sqlite3_column_type(statement, column)) {
+    case SQLITE_INTEGER:
+      return static_cast<std::int64_t>(sqlite3_column_int64(statement, column));
+    case SQLITE_FLOAT:
+      return sqlite3_column_double(statement, column);
+    case SQLITE_TEXT:
+    case SQLITE_BLOB: {
+      const auto* bytes = static_cast<const char*>(sqlite3_column_blob(statement, column));
+      return std::string(bytes == nullptr ? "" : bytes,
+                         static_cast<std::size_t>(sqlite3_column_bytes(statement, column)));
+    }
+    default:
+      return {};
+  }
+}
+
+int bind(sqlite3_stmt* statement, int at, const facts::Value& value) {
+  const facts::Cell cell = facts::to_cell(value);
+  switch (cell.kind) {
+    case facts::Cell::Kind::null:
+      return sqlite3_bind_null(statement, at);
+    case facts::Cell::Kind::integer:
+      return sqlite3_bind_int64(statement, at, cell.integer);
+    case facts::Cell::Kind::real:
+      return sqlite3_bind_double(statement, at, cell.real);
+    case facts::Cell::Kind::text:
+      return sqlite3_bind_text64(statement, at, cell.text.data(), cell.text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+  }
+  return SQLITE_OK;
+}
+
+std::string text_or_empty(const char* text) {
+  return text == nullptr ? std::string() : std::string(text);
+}
+
+std::vector<AnswerColumn> columns_of(sqlite3_stmt* statement) {
+  std::vector<AnswerColumn> columns;
+  for (int at = 0; at < sqlite3_column_count(statement); ++at) {
+    columns.push_back({text_or_empty(sqlite3_column_name(statement, at)),
+                       text_or_empty(sqlite3_column_table_name(statement, at)),
+                       text_or_empty(sqlite3_column_origin_name(statement, at))});
+  }
+  return columns;
+}
+
+// Numbers after "VIRTUAL TABLE INDEX " in the rows of EXPLAIN QUERY PLAN: the scans that the plan really uses.
+std::optional<int> scan_number(std::string_view detail) {
+  constexpr std::string_view kMark = "VIRTUAL TABLE INDEX ";
+  const std::size_t at = detail.find(kMark);
+  if (at == std::string_view::npos) return std::nullopt;
+  const std::string_view rest = detail.substr(at + kMark.size());
+  return parse_number<int>(rest.substr(0, rest.find(':')));
+}
+
+}  // namespace
+
+struct Database::State {
+  Tables tables;
+  Authorizer authorizer;
+  std::unique_ptr<AbsenceRows> absences;
+  std::unique_ptr<sqlite3, CloseConnection> connection;
+  std::map<std::string, Compiled, std::less<>> compiled;
+
+  Result<Statement> prepare(std::string_view query);
+  Result<Compiled*> compile(std::string_view query);
+  Result<std::vector<int>> scans_used(std::string_view query);
+  Result<facts::Request> request_for(std::string_view query);
+  Error error(int code, std::string_view query, const Limits& limits) const {
+    return query_error(connection.get(), code, authorizer, query, limits);
+  }
+  void forget_rows();
+};
+
+void Database::State::forget_rows() {
+  for (auto& table : tables.tables) {
+    table->data = nullptr;
+    table->indexes.clear();
+    table->matches.clear();
+  }
+}
+
+Result<Statement> Database::State::prepare(std::string_view query) {
+  authorizer.reads.clear();
+  authorizer.denied.clear();
+  tables.offered.clear();
+  const Limits limits;
+  const Bounds bounds(connection.get(), limits);
+  sqlite3_stmt* raw = nullptr;
+  const char* tail = nullptr;
+  const int code = sqlite3_prepare_v3(connection.get(), query.data(), static_cast<int>(query.size()),
+                                      SQLITE_PREPARE_PERSISTENT, &raw, &tail);
+  Statement statement(raw);
+  if (code != SQLITE_OK) return unexpected(error(code, query, limits));
+  if (statement == nullptr) return unexpected(make_error(ErrorCode::invalid, "query", "", "empty"));
+  const std::string_view rest = query.substr(static_cast<std::size_t>(tail - query.data()));
+  if (!trim(rest).empty()) {
+    sqlite3_stmt* more = nullptr;
+    // Nothing but a comment gives no statement and no error.
+    const int rest_code =
+        sqlite3_prepare_v2(connection.get(), rest.data(), static_cast<int>(rest.size()), &more, nullptr);
+    const Statement second(more);
+    if (rest_code != SQLITE_OK || second != nullptr) {
+      return unexpected(make_error(ErrorCode::invalid, "query", "", "more than one statement; a query is one SELECT"));
+    }
+  }
+  return statement;
+}
+
+Result<std::vector<int>> Database::State::scans_used(std::string_view query) {
+  const std::string explained = "EXPLAIN QUERY PLAN " + std::string(query);
+  tables.offered.clear();
+  sqlite3_stmt* raw = nullptr;
+  int code = sqlite3_prepare_v2(connection.get(), explained.data(), static_cast<int>(explained.size()), &raw, nullptr);
+  const Statement statement(raw);
+  std::vector<int> used;
+  while (code == SQLITE_OK || code == SQLITE_ROW) {
+    code = sqlite3_step(statement.get());
+    if (code != SQLITE_ROW) break;
+    const auto* detail = reinterpret_cast<const char*>(sqlite3_column_text(statement.get(), 3));
+    if (detail == nullptr) continue;
+    if (const auto number = scan_number(detail)) used.push_back(*number);
+  }
+  if (code != SQLITE_DONE) return unexpected(error(code, query, {}));
+  return used;
+}
+
+// Called right after prepare() of the same query.
+Result<facts::Request> Database::State::request_for(std::string_view query) {
+  const auto reads = authorizer.reads;
+  std::vector<int> scans = tables.offered;
+  // A table that was offered in one way only is read in that way, however often. Where SQLite had a choice (several
+  // scans of a table, OR), its final plan tells.
+  const auto several = [&](std::size_t a) {
+    return std::any_of(scans.begin(), scans.begin() + static_cast<std::ptrdiff_t>(a), [&](int earlier) {
+      const Scan& x = tables.scans[static_cast<std::size_t>(earlier)];
+      const Scan& y = tables.scans[static_cast<std::size_t>(scans[a])];
+      return x.info == y.info && !std::equal(x.terms.begin(), x.terms.end(), y.terms.begin(), y.terms.end(),
+                                             [](const Term& s, const Term& t) {
+                                               return s.column == t.column && s.constraint.op == t.constraint.op &&
+                                                      s.constraint.value == t.constraint.value;
+                                             });
+    });
+  };
+  bool unsure = false;
+  for (std::size_t at = 0; at < scans.size() && !unsure; ++at) unsure = several(at);
+  if (unsure) {
+    auto used = scans_used(query);
+    if (!used) return unexpected(used.error());
+    scans = *std::move(used);
+  }
+  facts::Request request;
+  for (const auto& [name, columns] : reads) {
+    if (name == absences_table().name) continue;
+    facts::TableRequest& table = request[name];
+    bool scanned = false;
+    for (const int number : scans) {
+      const Scan& scan = tables.scans[static_cast<std::size_t>(number)];
+      if (scan.info->name != name) continue;
+      std::vector<facts::Constraint> terms;
+      for (const Term& term : scan.terms) terms.push_back(term.constraint);
+      table.add_reader(columns, std::move(terms));
+      scanned = true;
+    }
+    // Read, but optimised away: ask for all of it, as the text says.
+    if (!scanned) table.add_reader(columns, {});
+  }
+  return request;
+}
+
+Result<Compiled*> Database::State::compile(std::string_view query) {
+  if (const auto found = compiled.find(query); found != compiled.end()) return &found->second;
+  auto statement = prepare(query);
+  if (!statement) return unexpected(statement.error());
+  auto request = request_for(query);
+  if (!request) return unexpected(request.error());
+  const auto [made, inserted] =
+      compiled.emplace(std::string(query), Compiled{*std::move(statement), *std::move(request)});
+  return &made->second;
+}
+
+Database::Database(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Database::Database(Database&&) noexcept = default;
+Database& Database::operator=(Database&&) noexcept = default;
+Database::~Database() = default;
+
+Result<Database> Database::open() {
+  auto state = std::make_unique<State>();
+  state->authorizer.tables = &state->tables;
+  sqlite3* raw = nullptr;
+  int code =
+      sqlite3_open_v2(":memory:", &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY | SQLITE_OPEN_NOMUTEX, nullptr);
+  state->connection.reset(raw);
+  if (code == SQLITE_OK) code = register_fact_tables(raw, state->tables);
+  if (code == SQLITE_OK) code = register_functions(raw);
+  if (code == SQLITE_OK) code = lock_down(raw, state->authorizer);
+  if (code != SQLITE_OK) return unexpected(make_error(ErrorCode::failed, "open", "SQLite", sqlite3_errstr(code)));
+  return Database(std::move(state));
+}
+
+Result<Database> Database::open(const facts::Facts& facts) {
+  auto database = open();
+  if (database) database->use(facts);
+  return database;
+}
+
+void Database::use(const facts::Facts& facts) {
+  state_->forget_rows();
+  state_->absences = std::make_unique<AbsenceRows>(facts.absences());
+  for (auto& table : state_->tables.tables) {
+    table->data = table->info == &absences_table() ? state_->absences.get() : facts.find(table->info->name);
+  }
+}
+
+Result<facts::Request> Database::plan(std::string_view query) {
+  auto compiled = state_->compile(query);
+  if (!compiled) return unexpected(compiled.error());
+  return (*compiled)->request;
+}
+
+Result<std::vector<AnswerColumn>> Database::columns(std::string_view query) {
+  auto compiled = state_->compile(query);
+  if (!compiled) return unexpected(compiled.error());
+  return columns_of((*compiled)->statement.get());
+}
+
+Result<std::vector<std::string>> Database::parameters(std::string_view query) {
+  auto compiled = state_->compile(query);
+  if (!compiled) return unexpected(compiled.error());
+  sqlite3_stmt* statement = (*compiled)->statement.get();
+  std::vector<std::string> names;
+  for (int at = 1; at <= sqlite3_bind_parameter_count(statement); ++at) {
+    const std::string name = text_or_empty(sqlite3_bind_parameter_name(statement, at));
+    if (!name.starts_with(':')) {
+      return unexpected(make_error(ErrorCode::invalid, "query", "", "parameters are written :name"));
+    }
+    names.push_back(name.substr(1));
+  }
+  return names;
+}
+
+Result<Answer> Database::run(std::string_view query, const Parameters& parameters, const Limits& limits) {
+  auto compiled = state_->compile(query);
+  if (!compiled) return unexpected(compiled.error());
+  auto names = this->parameters(query);
+  if (!names) return unexpected(names.error());
+  sqlite3_stmt* statement = (*compiled)->statement.get();
+  sqlite3_reset(statement);
+  for (std::size_t at = 0; at < names->size(); ++at) {
+    const auto found = parameters.find((*names)[at]);
+    if (found == parameters.end()) {
+      std::vector<std::string> known;
+      for (const auto& [name, value] : parameters) known.push_back(name);
+      return unexpected(
+          make_error(ErrorCode::invalid, "query", "",
+                     fmt::format("parameter :{} has no value{}", (*names)[at], did_you_mean((*names)[at], known))));
+    }
+    if (const int code = bind(statement, static_cast<int>(at) + 1, found->second); code != SQLITE_OK) {
+      return unexpected(state_->error(code, query, limits));
+    }
+  }
+  state_->authorizer.denied.clear();
+  const Bounds bounds(state_->connection.get(), limits);
+  Answer answer{columns_of(statement), {}};
+  int code = SQLITE_ROW;
+  while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
+    if (answer.rows.size() == limits.rows) {
+      sqlite3_reset(statement);
+      return unexpected(
+          make_error(ErrorCode::limit, "query", "", fmt::format("answers with more than {} rows", limits.rows)));
+    }
+    std::vector<facts::Value>& row = answer.rows.emplace_back();
+    row.reserve(answer.columns.size());
+    for (int at = 0; at < static_cast<int>(answer.columns.size()); ++at) row.push_back(value_of(statement, at));
+  }
+  if (code != SQLITE_DONE) {
+    Error error = state_->error(code, query, limits);
+    sqlite3_reset(statement);
+    return unexpected(std::move(error));
+  }
+  sqlite3_reset(statement);
+  return answer;
+}
+
+Result<facts::Request> plan(std::string_view query) {
+  auto database = Database::open();
+  if (!database) return unexpected(database.error());
+  return database->plan(query);
+}
+
+}  // namespace hostcheck::sql

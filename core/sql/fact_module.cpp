@@ -1,0 +1,463 @@
+#include "core/sql/fact_module.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstring>
+
+#include "core/sql/database.h"
+
+namespace hostcheck::sql {
+namespace {
+
+using facts::Cell;
+using facts::Constraint;
+using facts::Type;
+
+// Without facts nothing is known of a table's size.
+constexpr double kUnknownRows = 1000;
+
+struct VirtualTable : sqlite3_vtab {
+  FactTable* table = nullptr;
+};
+
+struct Cursor : sqlite3_vtab_cursor {
+  const FactTable* table = nullptr;
+  const facts::TableData* data = nullptr;
+  const Scan* scan = nullptr;
+  const RowIndex* index = nullptr;                   // probe
+  const std::vector<std::uint32_t>* rows = nullptr;  // repeated scan
+  std::size_t at = 0;                                // in rows, where there is one
+  std::size_t row = 0;
+  std::size_t size = 0;
+  std::uint32_t times = 0;  // xFilter calls with the same scan
+  std::string scratch;
+};
+
+const char* affinity_of(Type type) {
+  switch (type) {
+    case Type::boolean:
+    case Type::integer:
+      return "INTEGER";
+    case Type::real:
+      return "REAL";
+    case Type::text:
+      return "TEXT";
+  }
+  return "";
+}
+
+int connect(sqlite3* connection, void* context, int, const char* const*, sqlite3_vtab** out, char**) {
+  auto* table = static_cast<FactTable*>(context);
+  std::string declaration = "CREATE TABLE t(";
+  for (const facts::Column& column : table->info->columns) {
+    if (declaration.back() != '(') declaration += ',';
+    declaration += '"' + column.name + "\" " + affinity_of(column.type);
+  }
+  declaration += ')';
+  table->tables->declaring = true;
+  const int code = sqlite3_declare_vtab(connection, declaration.c_str());
+  table->tables->declaring = false;
+  if (code != SQLITE_OK) return code;
+  auto made = std::make_unique<VirtualTable>();
+  static_cast<sqlite3_vtab&>(*made) = {};
+  made->table = table;
+  *out = made.release();
+  return SQLITE_OK;
+}
+
+int disconnect(sqlite3_vtab* base) {
+  delete static_cast<VirtualTable*>(base);
+  return SQLITE_OK;
+}
+
+std::optional<Constraint::Op> op_of(int code) {
+  using Op = Constraint::Op;
+  switch (code) {
+    case SQLITE_INDEX_CONSTRAINT_EQ:
+    case SQLITE_INDEX_CONSTRAINT_IS:
+      return Op::eq;
+    case SQLITE_INDEX_CONSTRAINT_NE:
+      return Op::ne;
+    case SQLITE_INDEX_CONSTRAINT_LT:
+      return Op::lt;
+    case SQLITE_INDEX_CONSTRAINT_LE:
+      return Op::le;
+    case SQLITE_INDEX_CONSTRAINT_GT:
+      return Op::gt;
+    case SQLITE_INDEX_CONSTRAINT_GE:
+      return Op::ge;
+    case SQLITE_INDEX_CONSTRAINT_GLOB:
+      return Op::glob;
+    case SQLITE_INDEX_CONSTRAINT_LIKE:
+      return Op::like;
+    case SQLITE_INDEX_CONSTRAINT_ISNULL:
+      return Op::is_null;
+    case SQLITE_INDEX_CONSTRAINT_ISNOTNULL:
+      return Op::not_null;
+    default:
+      return std::nullopt;  // IS NOT, MATCH, LIMIT, ...: left to SQLite
+  }
+}
+
+// The literal as SQLite would compare it with a column of the type; nullopt where that is better left to SQLite.
+std::optional<facts::Value> literal_for(Type type, Constraint::Op op, sqlite3_value* value) {
+  const int kind = sqlite3_value_type(value);
+  const auto text = [&] {
+    return std::string(reinterpret_cast<const char*>(sqlite3_value_text(value)),
+                       static_cast<std::size_t>(sqlite3_value_bytes(value)));
+  };
+  if (op == Constraint::Op::glob || op == Constraint::Op::like) {
+    if (kind != SQLITE_TEXT || type != Type::text) return std::nullopt;
+    return text();
+  }
+  if (type == Type::text) {
+    if (kind == SQLITE_TEXT) return text();
+    if (kind == SQLITE_INTEGER) return text();  // text affinity turns 5 into '5'
+    return std::nullopt;
+  }
+  constexpr double kExact = 9007199254740992.0;
+  if (kind == SQLITE_INTEGER) {
+    const std::int64_t number = sqlite3_value_int64(value);
+    if (type == Type::real && std::abs(static_cast<double>(number)) >= kExact) return std::nullopt;
+    return number;
+  }
+  if (kind == SQLITE_FLOAT) {
+    const double number = sqlite3_value_double(value);
+    if (std::abs(number) < kExact) return number;
+  }
+  return std::nullopt;
+}
+
+// The term of a constraint with a literal on its right; nullopt for every other constraint.
+std::optional<Term> literal_term(const facts::TableInfo& info, sqlite3_index_info& offer, int at) {
+  const auto& constraint = offer.aConstraint[at];
+  const auto op = op_of(constraint.op);
+  if (!op) return std::nullopt;
+  const auto column = static_cast<std::size_t>(constraint.iColumn);
+  const std::string& name = info.columns[column].name;
+  if (*op == Constraint::Op::is_null || *op == Constraint::Op::not_null) return Term{column, {name, *op, {}}};
+  sqlite3_value* value = nullptr;
+  if (sqlite3_vtab_rhs_value(&offer, at, &value) != SQLITE_OK || value == nullptr) return std::nullopt;
+  if (sqlite3_value_type(value) == SQLITE_NULL) return std::nullopt;
+  auto literal = literal_for(info.columns[column].type, *op, value);
+  if (!literal) return std::nullopt;
+  return Term{column, {name, *op, *std::move(literal)}};
+}
+
+// The share of a table's rows that is expected to satisfy column = something.
+double share_of_equal(const facts::Column& column) {
+  if (column.name == "netns") return 0.9;  // most runs look at one namespace
+  if (column.name == "family" || column.type == Type::boolean) return 0.5;
+  return column.key || column.name == "name" ? 0.01 : 0.05;
+}
+
+double share_of(const facts::TableInfo& info, const Term& term) {
+  using Op = Constraint::Op;
+  switch (term.constraint.op) {
+    case Op::eq:
+      return share_of_equal(info.columns[term.column]);
+    case Op::glob:
+    case Op::like:
+      return 0.1;
+    case Op::ne:
+    case Op::not_null:
+      return 0.9;
+    default:
+      return 0.4;
+  }
+}
+
+bool same_scan(const Scan& a, const Scan& b) {
+  const auto same_term = [](const Term& x, const Term& y) {
+    return x.column == y.column && x.constraint.op == y.constraint.op && x.constraint.value == y.constraint.value;
+  };
+  return a.info == b.info && a.probe == b.probe &&
+         std::equal(a.terms.begin(), a.terms.end(), b.terms.begin(), b.terms.end(), same_term);
+}
+
+int number_of_scan(Tables& tables, Scan scan) {
+  for (const int each : tables.offered) {
+    if (same_scan(tables.scans[static_cast<std::size_t>(each)], scan)) return each;
+  }
+  tables.scans.push_back(std::move(scan));
+  const int number = static_cast<int>(tables.scans.size()) - 1;
+  tables.offered.push_back(number);
+  return number;
+}
+
+// What a scan has to do with each constraint of an offer.
+struct Reading {
+  Scan scan;
+  std::vector<int> joined;    // = with a value from another table, by place in the offer
+  std::vector<int> literals;  // = with a literal
+};
+
+// SQLite adds `c >= 'x' AND c < 'y'` to `c GLOB 'x*'`; the GLOB says it all.
+void drop_implied(std::vector<Term>& terms) {
+  using Op = Constraint::Op;
+  for (std::size_t at = 0; at < terms.size(); ++at) {
+    if (terms[at].constraint.op != Op::glob) continue;
+    const std::size_t column = terms[at].column;
+    const auto pattern = std::get<std::string>(terms[at].constraint.value);
+    const std::string prefix = pattern.substr(0, pattern.find_first_of("*?["));
+    if (prefix.empty()) continue;
+    std::string end = prefix;
+    ++end.back();
+    std::erase_if(terms, [&](const Term& each) {
+      return each.column == column &&
+             ((each.constraint.op == Op::ge && each.constraint.value == facts::Value(prefix)) ||
+              (each.constraint.op == Op::lt && each.constraint.value == facts::Value(end)));
+    });
+    at = static_cast<std::size_t>(std::find_if(terms.begin(), terms.end(),
+                                               [&](const Term& each) {
+                                                 return each.column == column && each.constraint.op == Op::glob &&
+                                                        std::get<std::string>(each.constraint.value) == pattern;
+                                               }) -
+                                  terms.begin());
+  }
+}
+
+Reading read_offer(const facts::TableInfo& info, sqlite3_index_info& offer) {
+  Reading reading{{&info, {}, {}}, {}, {}};
+  for (int at = 0; at < offer.nConstraint; ++at) {
+    const auto& constraint = offer.aConstraint[at];
+    if (constraint.usable == 0 || constraint.iColumn < 0) continue;
+    const auto op = op_of(constraint.op);
+    if (!op) continue;
+    const bool needs_collation = *op != Constraint::Op::is_null && *op != Constraint::Op::not_null &&
+                                 *op != Constraint::Op::glob && *op != Constraint::Op::like;
+    if (needs_collation && std::strcmp(sqlite3_vtab_collation(&offer, at), "BINARY") != 0) continue;
+    if (auto term = literal_term(info, offer, at)) {
+      if (constraint.op == SQLITE_INDEX_CONSTRAINT_EQ) reading.literals.push_back(at);
+      reading.scan.terms.push_back(*std::move(term));
+    } else if (constraint.op == SQLITE_INDEX_CONSTRAINT_EQ) {
+      reading.joined.push_back(at);
+    }
+  }
+  drop_implied(reading.scan.terms);
+  return reading;
+}
+
+int best_index(sqlite3_vtab* base, sqlite3_index_info* offer) {
+  FactTable& table = *static_cast<VirtualTable*>(base)->table;
+  const facts::TableInfo& info = *table.info;
+  Reading reading = read_offer(info, *offer);
+  const double rows = table.data == nullptr ? kUnknownRows : std::max(1.0, static_cast<double>(table.data->size()));
+  double share = 1;
+  for (const Term& term : reading.scan.terms) share *= share_of(info, term);
+  double cost = rows;
+  if (!reading.joined.empty()) {
+    std::vector<int> places = reading.joined;
+    places.insert(places.end(), reading.literals.begin(), reading.literals.end());
+    int argument = 0;
+    for (const int at : places) {
+      const auto column = static_cast<std::size_t>(offer->aConstraint[at].iColumn);
+      auto& probe = reading.scan.probe;
+      if (std::find(probe.begin(), probe.end(), column) != probe.end()) continue;
+      probe.push_back(column);
+      offer->aConstraintUsage[at].argvIndex = ++argument;
+    }
+    for (const int at : reading.joined) {
+      share *= share_of_equal(info.columns[static_cast<std::size_t>(offer->aConstraint[at].iColumn)]);
+    }
+    cost = 4 + rows * share;
+  }
+  offer->estimatedRows = static_cast<sqlite3_int64>(std::max(1.0, rows * share));
+  offer->estimatedCost = std::max(1.0, cost);
+  offer->idxNum = number_of_scan(*table.tables, std::move(reading.scan));
+  return SQLITE_OK;
+}
+
+int open_cursor(sqlite3_vtab* base, sqlite3_vtab_cursor** out) {
+  auto made = std::make_unique<Cursor>();
+  made->table = static_cast<VirtualTable*>(base)->table;
+  made->data = made->table->data;
+  made->size = made->data == nullptr ? 0 : made->data->size();
+  *out = made.release();
+  return SQLITE_OK;
+}
+
+int close_cursor(sqlite3_vtab_cursor* base) {
+  delete static_cast<Cursor*>(base);
+  return SQLITE_OK;
+}
+
+bool accepts(const facts::TableData& data, const Scan& scan, std::size_t row, std::string& scratch) {
+  return std::all_of(scan.terms.begin(), scan.terms.end(), [&](const Term& term) {
+    return facts::satisfies(data.cell(row, term.column, scratch), term.constraint);
+  });
+}
+
+// Moves to the first row at or after the present one that the terms accept.
+void settle(Cursor& cursor) {
+  while (cursor.row < cursor.size && !accepts(*cursor.data, *cursor.scan, cursor.row, cursor.scratch)) ++cursor.row;
+}
+
+// Whether the values can be looked up, and under which hash. nothing: one is NULL, which equals nothing. scan: one is
+// not of the column's kind, so that SQLite would convert one of the two before it compares.
+enum class Probe { look_up, nothing, scan };
+Probe hash_of(const Scan& scan, sqlite3_value** values, std::uint64_t& hash) {
+  hash = 0;
+  for (std::size_t at = 0; at < scan.probe.size(); ++at) {
+    const Type type = scan.info->columns[scan.probe[at]].type;
+    switch (sqlite3_value_type(values[at])) {
+      case SQLITE_INTEGER:
+        if (type == Type::text) return Probe::scan;
+        hash = combine_hashes(hash, hash_cell(facts::integer_cell(sqlite3_value_int64(values[at]))));
+        break;
+      case SQLITE_FLOAT:
+        if (type == Type::text) return Probe::scan;
+        hash = combine_hashes(hash, hash_cell(facts::real_cell(sqlite3_value_double(values[at]))));
+        break;
+      case SQLITE_TEXT: {
+        if (type != Type::text) return Probe::scan;
+        const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(values[at]));
+        const auto size = static_cast<std::size_t>(sqlite3_value_bytes(values[at]));
+        hash = combine_hashes(hash, hash_cell(facts::text_cell({text, size})));
+        break;
+      }
+      case SQLITE_NULL:
+        return Probe::nothing;
+      default:
+        return Probe::scan;
+    }
+  }
+  return Probe::look_up;
+}
+
+const RowIndex& index_for(FactTable& table, const std::vector<std::size_t>& columns) {
+  auto& slot = table.indexes[columns];
+  if (slot == nullptr) slot = std::make_unique<RowIndex>(*table.data, columns);
+  return *slot;
+}
+
+const std::vector<std::uint32_t>& matches_for(FactTable& table, const Scan& scan, int number) {
+  const auto found = table.matches.find(number);
+  if (found != table.matches.end()) return found->second;
+  std::vector<std::uint32_t>& rows = table.matches[number];
+  std::string scratch;
+  for (std::size_t row = 0; row < table.data->size(); ++row) {
+    if (accepts(*table.data, scan, row, scratch)) rows.push_back(static_cast<std::uint32_t>(row));
+  }
+  return rows;
+}
+
+int filter(sqlite3_vtab_cursor* base, int number, const char*, int count, sqlite3_value** values) {
+  auto& cursor = *static_cast<Cursor*>(base);
+  FactTable& table = *static_cast<VirtualTable*>(cursor.pVtab)->table;
+  cursor.scan = &table.tables->scans[static_cast<std::size_t>(number)];
+  cursor.row = 0;
+  cursor.index = nullptr;
+  cursor.rows = nullptr;
+  ++cursor.times;
+  if (cursor.size == 0) return SQLITE_OK;
+  std::uint64_t hash = 0;
+  const Probe probe = count == 0 ? Probe::scan : hash_of(*cursor.scan, values, hash);
+  if (probe == Probe::nothing) {
+    cursor.row = cursor.size;
+    return SQLITE_OK;
+  }
+  if (probe == Probe::look_up) {
+    cursor.index = &index_for(table, cursor.scan->probe);
+    const std::uint32_t row = cursor.index->first(hash);
+    cursor.row = row == RowIndex::kEnd ? cursor.size : row;
+    return SQLITE_OK;
+  }
+  if (cursor.times > 1 && !cursor.scan->terms.empty()) {
+    cursor.rows = &matches_for(table, *cursor.scan, number);
+    cursor.at = 0;
+    cursor.row = cursor.rows->empty() ? cursor.size : cursor.rows->front();
+    return SQLITE_OK;
+  }
+  settle(cursor);
+  return SQLITE_OK;
+}
+
+int next(sqlite3_vtab_cursor* base) {
+  auto& cursor = *static_cast<Cursor*>(base);
+  if (cursor.index != nullptr) {
+    const std::uint32_t row = cursor.index->next(static_cast<std::uint32_t>(cursor.row));
+    cursor.row = row == RowIndex::kEnd ? cursor.size : row;
+  } else if (cursor.rows != nullptr) {
+    cursor.row = ++cursor.at < cursor.rows->size() ? (*cursor.rows)[cursor.at] : cursor.size;
+  } else {
+    ++cursor.row;
+    settle(cursor);
+  }
+  return SQLITE_OK;
+}
+
+int at_end(sqlite3_vtab_cursor* base) {
+  const auto& cursor = *static_cast<Cursor*>(base);
+  return cursor.row >= cursor.size ? 1 : 0;
+}
+
+int column(sqlite3_vtab_cursor* base, sqlite3_context* context, int number) {
+  auto& cursor = *static_cast<Cursor*>(base);
+  const Cell cell = cursor.data->cell(cursor.row, static_cast<std::size_t>(number), cursor.scratch);
+  switch (cell.kind) {
+    case Cell::Kind::null:
+      sqlite3_result_null(context);
+      break;
+    case Cell::Kind::integer:
+      sqlite3_result_int64(context, cell.integer);
+      break;
+    case Cell::Kind::real:
+      sqlite3_result_double(context, cell.real);
+      break;
+    case Cell::Kind::text: {
+      // Text that lives in the row stays; text that was made for this call is overwritten by the next.
+      const bool passing = cell.text.data() >= cursor.scratch.data() &&
+                           cell.text.data() <= cursor.scratch.data() + cursor.scratch.size();
+      sqlite3_result_text64(context, cell.text.data(), cell.text.size(), passing ? SQLITE_TRANSIENT : SQLITE_STATIC,
+                            SQLITE_UTF8);
+      break;
+    }
+  }
+  return SQLITE_OK;
+}
+
+int row_id(sqlite3_vtab_cursor* base, sqlite3_int64* out) {
+  *out = static_cast<sqlite3_int64>(static_cast<Cursor*>(base)->row);
+  return SQLITE_OK;
+}
+
+constexpr sqlite3_module kModule = [] {
+  sqlite3_module module{};
+  module.iVersion = 2;
+  module.xConnect = connect;  // no xCreate: the table exists by its module's name alone
+  module.xBestIndex = best_index;
+  module.xDisconnect = disconnect;
+  module.xOpen = open_cursor;
+  module.xClose = close_cursor;
+  module.xFilter = filter;
+  module.xNext = next;
+  module.xEof = at_end;
+  module.xColumn = column;
+  module.xRowid = row_id;
+  return module;
+}();
+
+}  // namespace
+
+FactTable* Tables::find(std::string_view name) {
+  const auto found =
+      std::find_if(tables.begin(), tables.end(), [&](const auto& each) { return each->info->name == name; });
+  return found == tables.end() ? nullptr : found->get();
+}
+
+int register_fact_tables(sqlite3* connection, Tables& tables) {
+  const auto add = [&](const facts::TableInfo& info) {
+    auto& table = tables.tables.emplace_back(std::make_unique<FactTable>());
+    table->tables = &tables;
+    table->info = &info;
+    return sqlite3_create_module_v2(connection, info.name.c_str(), &kModule, table.get(), nullptr);
+  };
+  for (const facts::TableInfo* info : facts::catalogue()) {
+    if (const int code = add(*info); code != SQLITE_OK) return code;
+  }
+  return add(absences_table());
+}
+
+}  // namespace hostcheck::sql
