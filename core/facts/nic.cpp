@@ -38,6 +38,8 @@ void add_link(TableBuilder<NicSettings>& builder) {
       .column<&S::duplex>("duplex", "", "ETHTOOL_A_LINKMODES_DUPLEX", "half or full; NULL where unknown")
       .column<&S::autoneg>("autoneg", "", "ETHTOOL_A_LINKMODES_AUTONEG",
                            "Whether speed and duplex are negotiated with the link partner")
+      .column<&S::autoneg_supported>("autoneg_supported", "", "ETHTOOL_A_LINKMODES_OURS mask, bit Autoneg",
+                                     "Whether the device can negotiate")
       .column<&S::port>("port", "", "ETHTOOL_A_LINKINFO_PORT", "Kind of port, as ethtool(8) names it")
       .column<&S::transceiver>("transceiver", "", "ETHTOOL_A_LINKINFO_TRANSCEIVER", "internal or external")
       .column<&S::max_supported_mbps>("max_supported_mbps", "Mbit/s", "ETHTOOL_A_LINKMODES_OURS mask",
@@ -56,7 +58,7 @@ void add_link(TableBuilder<NicSettings>& builder) {
       .column<&S::link_ext_state>("link_ext_state", "", "ETHTOOL_A_LINKSTATE_EXT_STATE",
                                   "Why there is no link, where the driver says so")
       .column<&S::link_ext_substate>("link_ext_substate", "", "ETHTOOL_A_LINKSTATE_EXT_SUBSTATE",
-                                     "Number of the driver's closer reason within link_ext_state")
+                                     "The closer reason within link_ext_state")
       .counter<&S::link_down_events>("link_down_events", "events", "ETHTOOL_A_LINKSTATE_EXT_DOWN_CNT",
                                      "Times the device lost its link, counted by driver or PHY")
       .column<&S::sqi>("sqi", "", "ETHTOOL_A_LINKSTATE_SQI", "Signal quality index")

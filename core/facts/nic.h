@@ -27,6 +27,7 @@ struct NicSettings {
   std::optional<std::uint32_t> speed_mbps;  // NULL: no link, or unknown
   Duplex duplex = Duplex::unknown;
   std::optional<bool> autoneg;
+  std::optional<bool> autoneg_supported;
   Symbol port;         // as ethtool(8) prints it: "Twisted Pair", "FIBRE", "Direct Attach Copper", ...
   Symbol transceiver;  // "internal", "external"
   std::optional<std::uint32_t> max_supported_mbps;   // fastest link mode the device can do
@@ -36,8 +37,8 @@ struct NicSettings {
   Symbol advertised;
   Symbol partner;
   std::optional<bool> link_detected;
-  Symbol link_ext_state;  // why there is no link, where the driver says: "No cable"
-  Symbol link_ext_substate;
+  Symbol link_ext_state;                    // why there is no link, where the driver says: "No cable"
+  Symbol link_ext_substate;                 // closer: "No partner detected"
   std::optional<Counter> link_down_events;  // times that the device lost its link, counted by driver or PHY
   std::optional<std::uint32_t> sqi;         // signal quality index
   std::optional<std::uint32_t> sqi_max;

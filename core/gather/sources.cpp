@@ -2,6 +2,7 @@
 
 #include "core/gather/conntrack.h"
 #include "core/gather/host.h"
+#include "core/gather/nic.h"
 #include "core/gather/source.h"
 
 namespace hostcheck::gather {
@@ -11,6 +12,7 @@ std::span<const Source* const> sources() {
       &conntrack_source(),
       &host_source(),
       &namespace_source(),
+      &nic_source(),
   };
   return all;
 }
