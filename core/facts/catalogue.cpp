@@ -21,7 +21,6 @@ namespace hostcheck::facts {
 
 std::span<const TableInfo* const> catalogue() {
   static const std::vector<const TableInfo*> all = {
-      // clang-format off
       &Connection::table(),
       &Conntrack::table(),
       &ConntrackCpu::table(),
@@ -62,7 +61,6 @@ std::span<const TableInfo* const> catalogue() {
       &Sysctl::table(),
       &TcpMemory::table(),
       &UdpSocket::table(),
-      // clang-format on
   };
   return all;
 }

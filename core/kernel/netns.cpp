@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <map>
+#include <optional>
 
 #include <fcntl.h>
 #include <sched.h>
@@ -10,6 +11,7 @@
 
 #include "core/base/text.h"
 #include "core/kernel/procfs.h"
+#include "core/kernel/sysctl.h"
 
 namespace hostcheck::kernel {
 namespace {
@@ -26,6 +28,26 @@ Result<std::uint64_t> inode_of(const std::string& path) {
 std::string command_of(pid_t pid) {
   const auto comm = FileTree().read("/proc/" + std::to_string(pid) + "/comm");
   return comm ? std::string(trim(*comm)) : std::string{};
+}
+
+// Where the first namespace can be opened, and its inode. Process 1 lives in it, and so do kernel threads, which a root
+// without CAP_SYS_PTRACE may still look at. Neither need be visible (a process namespace of one's own, an ordinary
+// user): whoever is in the first namespace can tell by the settings that only that one has.
+struct FirstNamespace {
+  std::string path;
+  std::uint64_t inode = 0;
+};
+std::optional<FirstNamespace> find_first(std::uint64_t here) {
+  const FileTree tree;
+  if (in_first_namespace(tree)) return FirstNamespace{"/proc/self/ns/net", here};
+  const auto kthreadd = tree.read("/proc/2/comm");
+  const bool sees_kernel_threads = kthreadd && trim(*kthreadd) == "kthreadd";
+  for (const char* path : {"/proc/1/ns/net", "/proc/2/ns/net"}) {
+    if (path == std::string_view("/proc/2/ns/net") && !sees_kernel_threads) continue;
+    // Process 1 of a container is where we are, which is known not to be it.
+    if (const auto inode = inode_of(path); inode && *inode != here) return FirstNamespace{path, *inode};
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -45,13 +67,11 @@ Result<NetnsList> list_namespaces(bool scan_processes) {
   const auto here = inode_of(kThreadNetns);
   if (!here) return unexpected(here.error());
 
-  if (const auto first = inode_of("/proc/1/ns/net")) {
-    NetnsInfo& info = by_inode[*first];
+  if (const auto first = find_first(*here)) {
+    NetnsInfo& info = by_inode[first->inode];
     info.name = "init";
-    info.path = "/proc/1/ns/net";
+    info.path = first->path;
     info.first = true;
-  } else if (first.error().code == ErrorCode::denied) {
-    ++list.unseen;
   }
   if (const auto names = FileTree().list(kRunNetns)) {
     for (const std::string& name : *names) {
@@ -107,6 +127,10 @@ Result<NetnsList> list_namespaces(bool scan_processes) {
     info.path = kThreadNetns;
   }
   by_inode[*here].here = true;
+  // The path of a thread's own namespace means another one once the thread has moved.
+  UniqueFd opened(::open(kThreadNetns, O_RDONLY | O_CLOEXEC));
+  if (!opened.valid()) return unexpected(errno_error(errno, "open", kThreadNetns));
+  by_inode[*here].opened = std::make_shared<const UniqueFd>(std::move(opened));
   for (auto& [inode, info] : by_inode) {
     info.inode = inode;
     if (info.first_pid != 0) info.first_command = command_of(info.first_pid);
@@ -148,9 +172,13 @@ Result<NetnsScope> NetnsScope::enter(const NetnsInfo& target) {
   if (here && *here == target.inode) return NetnsScope(UniqueFd{});
   UniqueFd back(::open(kThreadNetns, O_RDONLY | O_CLOEXEC));
   if (!back.valid()) return unexpected(errno_error(errno, "open", kThreadNetns));
-  const UniqueFd there(::open(target.path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!there.valid()) return unexpected(errno_error(errno, "enter namespace", target.name));
-  if (::setns(there.get(), CLONE_NEWNET) != 0) return unexpected(errno_error(errno, "enter namespace", target.name));
+  UniqueFd there;
+  if (target.opened == nullptr) {
+    there.reset(::open(target.path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!there.valid()) return unexpected(errno_error(errno, "enter namespace", target.name));
+  }
+  const int fd = target.opened == nullptr ? there.get() : target.opened->get();
+  if (::setns(fd, CLONE_NEWNET) != 0) return unexpected(errno_error(errno, "enter namespace", target.name));
   return NetnsScope(std::move(back));
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -12,12 +13,14 @@
 
 namespace hostcheck::kernel {
 
-// A namespace that could be found. Its name is what reports use: "init" for the one of process 1, the name under
+// A namespace that could be found. Its name is what reports use: "init" for the first one, the name under
 // /run/netns, "pid:N" for one that only processes hold (N: the lowest of them).
 struct NetnsInfo {
   std::string name;
   std::uint64_t inode = 0;
   std::string path;  // what to open(2) to enter it
+  // Open on it where no path can be relied on: the namespace that hostcheck was started in. Else nullptr.
+  std::shared_ptr<const UniqueFd> opened;
   bool first = false;
   bool here = false;
   std::uint32_t processes = 0;

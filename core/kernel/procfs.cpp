@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/base/unique_fd.h"
@@ -51,6 +52,57 @@ Result<std::string> FileTree::read(std::string_view path, std::size_t max_bytes)
           make_error(ErrorCode::limit, "read", path, "longer than " + std::to_string(max_bytes) + " bytes"));
     }
   }
+}
+
+Result<void> FileTree::read_short(std::string_view path, std::string& content) const {
+  const UniqueFd fd(::open(real_path(path).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!fd.valid()) return unexpected(errno_error(errno, "open", path));
+  std::array<char, 4096> part;
+  std::string whole;
+  while (true) {
+    const ssize_t got = ::read(fd.get(), part.data(), part.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return unexpected(errno_error(errno, "read", path));
+    const auto size = static_cast<std::size_t>(got);
+    if (whole.empty() && size < part.size()) {
+      content.assign(part.data(), size);
+      return {};
+    }
+    whole.append(part.data(), size);
+    if (got == 0) break;
+    if (whole.size() > 64 * 1024) return unexpected(make_error(ErrorCode::limit, "read", path, "longer than 64 KiB"));
+  }
+  content = std::move(whole);
+  return {};
+}
+
+Result<std::vector<FileEntry>> FileTree::entries(std::string_view path) const {
+  const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(real_path(path).c_str()), ::closedir);
+  if (folder == nullptr) return unexpected(errno_error(errno, "open folder", path));
+  std::vector<FileEntry> found;
+  while (true) {
+    errno = 0;
+    const dirent* entry = ::readdir(folder.get());
+    if (entry == nullptr) break;
+    const std::string_view name = entry->d_name;
+    if (name == "." || name == "..") continue;
+    bool is_folder = entry->d_type == DT_DIR;
+    if (entry->d_type == DT_UNKNOWN) {
+      const auto its_status = status(std::string(path) + "/" + std::string(name));
+      is_folder = its_status && S_ISDIR(its_status->mode);
+    }
+    found.push_back({std::string(name), is_folder});
+  }
+  if (errno != 0) return unexpected(errno_error(errno, "read folder", path));
+  return found;
+}
+
+Result<FileStatus> FileTree::status(std::string_view path) const {
+  struct stat status {};
+  if (::fstatat(AT_FDCWD, real_path(path).c_str(), &status, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) != 0) {
+    return unexpected(errno_error(errno, "stat", path));
+  }
+  return FileStatus{status.st_mode, status.st_dev};
 }
 
 Result<std::vector<std::string>> FileTree::list(std::string_view path) const {

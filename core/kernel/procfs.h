@@ -1,6 +1,7 @@
 // Files under /proc, /sys and /etc, read whole. Tests hand in another root.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -9,6 +10,18 @@
 #include "core/base/result.h"
 
 namespace hostcheck::kernel {
+
+// What a folder holds.
+struct FileEntry {
+  std::string name;
+  bool folder = false;
+};
+
+// Of stat(2), without following a link and without mounting what is mounted on demand.
+struct FileStatus {
+  std::uint32_t mode = 0;    // st_mode
+  std::uint64_t device = 0;  // st_dev
+};
 
 class FileTree {
  public:
@@ -21,6 +34,13 @@ class FileTree {
   [[nodiscard]] Result<std::string> read(std::string_view path, std::size_t max_bytes = 64UL << 20) const;
   // The names in a folder without "." and "..", unsorted.
   [[nodiscard]] Result<std::vector<std::string>> list(std::string_view path) const;
+  // The same with their kind.
+  [[nodiscard]] Result<std::vector<FileEntry>> entries(std::string_view path) const;
+  [[nodiscard]] Result<FileStatus> status(std::string_view path) const;
+  [[nodiscard]] bool exists(std::string_view path) const { return status(path).has_value(); }
+  // A file that is known to be short, into content, which keeps its memory between calls. A file of /proc/sys is given
+  // by one read(2) as a whole; longer than 64 KiB is an Error (code limit). content is untouched on failure.
+  [[nodiscard]] Result<void> read_short(std::string_view path, std::string& content) const;
   // Where a symbolic link points.
   [[nodiscard]] Result<std::string> read_link(std::string_view path) const;
   [[nodiscard]] std::string real_path(std::string_view path) const;
