@@ -1,3 +1,3 @@
-int main() {
-  return 0;
-}
+#include "core/cli/commands.h"
+
+int main(int argc, char** argv) { return hostcheck::cli::main(argc, argv); }

@@ -1,0 +1,80 @@
+// What the command line asked for, one struct a subcommand.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace hostcheck::cli {
+
+enum class Colour { automatic, always, never };
+
+// ID.PARAM=VALUE of --set or the configuration, not yet checked against the rules.
+struct Setting {
+  std::string name;    // "socket.idle_without_keepalive.idle_s"
+  std::string value;   // as written
+  std::string origin;  // "--set" or "FILE:LINE", for errors
+};
+
+// Where rules come from; of the commands that use them.
+struct RuleOptions {
+  std::optional<std::string> rules;  // a folder in place of the default one; /etc/hostcheck/rules.d is read either way
+  std::vector<std::string> only;
+  std::vector<std::string> skip;
+  std::vector<std::string> areas;
+  std::vector<Setting> settings;
+};
+
+struct RunOptions {
+  RuleOptions rules;
+  std::chrono::milliseconds observe{2000};
+  std::chrono::milliseconds budget{15'000};
+  std::string probe = "auto";
+  std::string netns;  // "" the present one, "all", or a name
+  std::string format = "text";
+  std::string output;  // file in place of standard output; "" for none
+  Colour colour = Colour::automatic;
+  bool quiet = false;
+  bool verbose = false;
+};
+
+struct QueryOptions {
+  std::string sql;    // "" reads it from standard input
+  std::string netns;  // "" the present one, "all", or a name
+  std::string format = "table";
+  std::optional<std::chrono::milliseconds> observe;  // none: the default where the query reads an observed column
+};
+
+struct TablesOptions {
+  std::string name;  // "" lists them all
+  std::string format = "text";
+};
+
+struct ChecksOptions {
+  RuleOptions rules;
+  std::string format = "text";
+};
+
+struct ExplainOptions {
+  RuleOptions rules;
+  std::string id;
+};
+
+struct TestOptions {
+  RuleOptions rules;
+  std::vector<std::string> paths;  // rule files or folders; none: every rule
+};
+
+struct DoctorOptions {
+  std::string format = "text";
+};
+
+struct CompletionOptions {
+  std::string shell;
+};
+
+using Command = std::variant<QueryOptions, TablesOptions>;
+
+}  // namespace hostcheck::cli

@@ -1,0 +1,106 @@
+#include <array>
+#include <cerrno>
+#include <set>
+#include <thread>
+
+#include <unistd.h>
+
+#include "core/base/text.h"
+#include "core/cli/commands.h"
+#include "core/cli/console.h"
+#include "core/cli/exit_status.h"
+#include "core/gather/gather.h"
+#include "core/report/answer.h"
+#include "core/report/layout.h"
+#include "core/sql/database.h"
+
+namespace hostcheck::cli {
+namespace {
+
+constexpr std::chrono::milliseconds kDefaultWindow{2000};
+constexpr std::size_t kMostWarnings = 10;
+
+Result<std::string> read_standard_input() {
+  std::string text;
+  std::array<char, 4096> buffer;
+  while (true) {
+    const ssize_t got = ::read(STDIN_FILENO, buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return unexpected(errno_error(errno, "read", "standard input"));
+    if (got == 0) return text;
+    text.append(buffer.data(), static_cast<std::size_t>(got));
+  }
+}
+
+// What the query reads and could not be read, so that nobody takes an empty answer for a healthy one.
+void warn_of_absences(const facts::Request& request, const facts::Facts& facts) {
+  std::set<std::string> told;
+  for (const facts::Absence& absence : facts.absences()) {
+    const auto table = request.find(absence.table);
+    if (table == request.end()) continue;
+    if (!absence.column.empty() && !table->second.wants(absence.column)) continue;
+    std::string line = absence.table + (absence.column.empty() ? "" : "." + absence.column);
+    if (!absence.subject.empty()) line += " of " + absence.subject;
+    if (!absence.netns.empty()) line += " in namespace " + absence.netns;
+    line += " could not be read: " + absence.reason;
+    if (!absence.remedy.empty()) line += " (" + absence.remedy + ")";
+    told.insert(report::printable(line));
+  }
+  std::size_t count = 0;
+  for (const std::string& line : told) {
+    if (count++ == kMostWarnings) {
+      complain("and " + std::to_string(told.size() - kMostWarnings) + " more; SELECT * FROM absences shows them");
+      break;
+    }
+    complain(line);
+  }
+}
+
+int fail(const Error& error) {
+  complain(error.message());
+  return error.code == ErrorCode::invalid ? kExitUsage : kExitUnknown;
+}
+
+}  // namespace
+
+int query(const QueryOptions& options) {
+  std::string sql = options.sql;
+  if (sql.empty()) {
+    auto text = read_standard_input();
+    if (!text) return fail(text.error());
+    sql = std::move(*text);
+  }
+  if (trim(sql).empty()) {
+    complain("query: no SQL given; for example: hostcheck query 'SELECT ifname, state FROM links'");
+    return kExitUsage;
+  }
+  if (trim(sql) == ".tables") return tables(TablesOptions{});
+  auto database = sql::Database::open();
+  if (!database) return fail(database.error());
+  auto request = database->plan(sql);
+  if (!request) return fail(request.error());
+  const facts::Request read = *request;
+  // Who asks for absences alone asks for those of everything.
+  if (request->empty() && sql.find(sql::absences_table().name) != std::string::npos)
+    *request = facts::request_everything();
+  auto namespaces = gather::plan_namespaces(options.netns, request->contains("namespaces"));
+  if (!namespaces) return fail(namespaces.error());
+  bool observed = false;
+  for (const auto& [name, table] : read) observed = observed || table.wants_observation();
+  const auto window = options.observe.value_or(observed ? kDefaultWindow : std::chrono::milliseconds{0});
+  const facts::Facts facts = gather::observe(*request, *namespaces, window,
+                                             [](std::chrono::milliseconds time) { std::this_thread::sleep_for(time); });
+  database->use(facts);
+  sql::Limits limits;
+  limits.time = std::chrono::milliseconds(60'000);  // a person is waiting, not a catalogue of rules
+  limits.memory_bytes = 1UL << 30;
+  auto answer = database->run(sql, {}, limits);
+  if (!answer) return fail(answer.error());
+  warn_of_absences(read, facts);
+  const std::string text = options.format == "json"  ? report::answer_as_json(*answer)
+                           : options.format == "csv" ? report::answer_as_csv(*answer)
+                                                     : report::answer_as_table(*answer);
+  return print(text) ? kExitOk : kExitUnknown;
+}
+
+}  // namespace hostcheck::cli
