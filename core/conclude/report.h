@@ -1,0 +1,51 @@
+// What a run has to say, ready to be shown. Every renderer shows this one model.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/checks/finding.h"
+
+namespace hostcheck::conclude {
+
+enum class Verdict : std::uint8_t {
+  ok,        // no finding at warning or above
+  warning,   // the worst finding is a warning
+  critical,  // the worst finding is critical
+  unknown,   // no finding at warning or above, and too little was seen to call that good
+};
+// "ok", "warning", "critical", "unknown"
+[[nodiscard]] std::string_view name_of(Verdict verdict);
+
+struct HostIdentity {
+  std::string name;
+  std::string kernel;      // uname(2) release
+  std::string netns;       // the namespaces looked at, e.g. "init" or "init, web-1"
+  std::string boot_id;     // "" where it could not be read
+  std::string machine_id;  // "" where there is none
+};
+
+// Something that this host lets hostcheck do, or does not.
+struct Capability {
+  std::string name;
+  bool available = false;
+  std::string detail;  // how it is known, or why it is not available
+  std::string lost;    // what cannot be seen without it
+};
+
+struct Report {
+  HostIdentity host;
+  std::chrono::system_clock::time_point started;
+  std::chrono::milliseconds duration{0};
+  std::chrono::milliseconds observed{0};  // between the two samples; 0 when there was one
+  Verdict verdict = Verdict::ok;
+  std::string unjudged;                     // for Verdict::unknown: why, in one sentence
+  std::vector<checks::Finding> findings;    // in the order in which a person should read them
+  std::vector<checks::CheckResult> checks;  // sorted by id; their findings have moved to findings
+  std::vector<Capability> capabilities;
+};
+
+}  // namespace hostcheck::conclude

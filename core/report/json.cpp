@@ -1,0 +1,140 @@
+#include <cmath>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "core/base/version.h"
+#include "core/report/render.h"
+
+namespace hostcheck::report {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* kSchema = "hostcheck.report/1";
+
+Json json_of(const facts::Value& value) {
+  if (const auto* integer = std::get_if<std::int64_t>(&value)) return *integer;
+  if (const auto* real = std::get_if<double>(&value)) return std::isfinite(*real) ? Json(*real) : Json(nullptr);
+  if (const auto* text = std::get_if<std::string>(&value)) return *text;
+  return nullptr;
+}
+
+Json json_of(const checks::Finding& finding) {
+  Json out;
+  out["id"] = finding.id;
+  out["title"] = finding.title;
+  out["severity"] = checks::name_of(finding.severity);
+  out["status"] = checks::name_of(finding.status);
+  out["subject"] = Json::object();
+  for (const auto& [name, value] : finding.subject) out["subject"][name] = json_of(value);
+  out["summary"] = finding.summary;
+  out["why"] = finding.why;
+  out["evidence"] = Json::array();
+  for (const checks::Evidence& each : finding.evidence) {
+    out["evidence"].push_back({{"what", each.what},
+                               {"value", json_of(each.value)},
+                               {"unit", each.unit},
+                               {"source", each.source},
+                               {"when", each.when}});
+  }
+  out["excluded"] = Json::array();
+  for (const checks::Exclusion& each : finding.excluded) {
+    out["excluded"].push_back({{"id", each.id}, {"because", each.because}});
+  }
+  out["not_excluded"] = finding.not_excluded;
+  out["fix"] = Json::array();
+  for (const checks::Fix& each : finding.fix) {
+    Json fix{{"text", each.text}};
+    if (!each.command.empty()) fix["command"] = each.command;
+    if (!each.persist.empty()) fix["persist"] = each.persist;
+    out["fix"].push_back(std::move(fix));
+  }
+  out["causes"] = finding.causes;
+  out["effects"] = finding.effects;
+  out["references"] = finding.references;
+  return out;
+}
+
+Json json_of(const checks::CheckResult& check) {
+  Json out{{"id", check.id}, {"outcome", checks::name_of(check.outcome)}};
+  if (!check.reason.empty()) out["reason"] = check.reason;
+  if (!check.remedy.empty()) out["remedy"] = check.remedy;
+  out["duration_us"] = check.duration.count();
+  return out;
+}
+
+Json json_of(const conclude::Capability& capability) {
+  Json out{{"name", capability.name}, {"available", capability.available}, {"detail", capability.detail}};
+  if (!capability.available && !capability.lost.empty()) out["lost"] = capability.lost;
+  return out;
+}
+
+Json head_of(const conclude::Report& report) {
+  Json out;
+  out["schema"] = kSchema;
+  out["hostcheck"] = version();
+  out["host"] = {{"name", report.host.name},
+                 {"kernel", report.host.kernel},
+                 {"netns", report.host.netns},
+                 {"boot_id", report.host.boot_id},
+                 {"machine_id", report.host.machine_id}};
+  out["started"] = utc(report.started);
+  return out;
+}
+
+void add_ending(Json& out, const conclude::Report& report) {
+  out["duration_ms"] = report.duration.count();
+  out["observed_ms"] = report.observed.count();
+  out["verdict"] = conclude::name_of(report.verdict);
+  if (!report.unjudged.empty()) out["unjudged"] = report.unjudged;
+}
+
+// Names of processes and devices need not be UTF-8.
+std::string dump(const Json& json, int indent) {
+  return json.dump(indent, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+template <typename Items>
+Json list_of(const Items& items) {
+  Json out = Json::array();
+  for (const auto& each : items) out.push_back(json_of(each));
+  return out;
+}
+
+}  // namespace
+
+std::string utc(std::chrono::system_clock::time_point time) {
+  const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch());
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(std::chrono::system_clock::to_time_t(seconds)),
+                     milliseconds.count() % 1000);
+}
+
+std::string as_json(const conclude::Report& report) {
+  Json out = head_of(report);
+  add_ending(out, report);
+  out["findings"] = list_of(report.findings);
+  out["checks"] = list_of(report.checks);
+  out["probes"] = Json::array();
+  out["capabilities"] = list_of(report.capabilities);
+  return dump(out, 2);
+}
+
+std::string as_ndjson(const conclude::Report& report) {
+  const auto record = [](std::string_view kind, const Json& fields) {
+    Json line{{"record", kind}};
+    line.update(fields);
+    return dump(line, -1);
+  };
+  std::string out = record("run", head_of(report));
+  for (const auto& each : report.findings) out += record("finding", json_of(each));
+  for (const auto& each : report.checks) out += record("check", json_of(each));
+  for (const auto& each : report.capabilities) out += record("capability", json_of(each));
+  Json ending;
+  add_ending(ending, report);
+  return out + record("verdict", ending);
+}
+
+}  // namespace hostcheck::report

@@ -1,0 +1,28 @@
+// A report as text for people and as JSON for machines. The same data in each.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "core/conclude/report.h"
+
+namespace hostcheck::report {
+
+// "2026-01-01T00:00:00.000Z"
+[[nodiscard]] std::string utc(std::chrono::system_clock::time_point time);
+
+// One JSON object, schema hostcheck.report/1 (report.schema.json).
+[[nodiscard]] std::string as_json(const conclude::Report& report);
+// One JSON object a line: first {"record": "run", ...}, then every finding, check and capability, last
+// {"record": "verdict", ...}.
+[[nodiscard]] std::string as_ndjson(const conclude::Report& report);
+
+struct TextOptions {
+  bool colour = false;   // of the first word of each finding
+  bool verbose = false;  // reasons, witnesses of each number, every row of every check
+  bool quiet = false;    // findings only: no header, nothing at all of a healthy host
+  int exit_status = 0;   // told in the last line
+};
+[[nodiscard]] std::string as_text(const conclude::Report& report, const TextOptions& options);
+
+}  // namespace hostcheck::report

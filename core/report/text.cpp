@@ -1,0 +1,187 @@
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include "core/base/version.h"
+#include "core/conclude/conclude.h"
+#include "core/report/layout.h"
+#include "core/report/text_parts.h"
+
+namespace hostcheck::report {
+namespace {
+
+using checks::CheckResult;
+using checks::Outcome;
+
+std::string seconds(std::chrono::milliseconds time) {
+  return fmt::format("{:.1f} s", static_cast<double>(time.count()) / 1000);
+}
+
+std::string count_of(std::size_t number, std::string_view what) {
+  return fmt::format("{} {}{}", number, what, number == 1 ? "" : "s");
+}
+
+std::string header(const conclude::Report& report) {
+  const std::string time = utc(report.started).substr(11, 8) + "Z";
+  std::vector<std::string> pieces = {
+      "hostcheck " + std::string(version()),
+      printable(report.host.name),
+      "Linux " + printable(report.host.kernel),
+      "namespace " + printable(report.host.netns),
+      report.observed.count() == 0 ? "not watched" : "watched " + seconds(report.observed),
+      time};
+  std::string out;
+  std::size_t column = 0;
+  for (const std::string& piece : pieces) {
+    const bool fits = column == 0 || column + 3 + width_of(piece) <= kWidth;
+    if (column != 0) out += fits ? " · " : "\n  ";
+    column = fits ? column + (column == 0 ? 0 : 3) + width_of(piece) : 2 + width_of(piece);
+    out += piece;
+  }
+  return out + '\n';
+}
+
+std::size_t count(const conclude::Report& report, Outcome outcome) {
+  return static_cast<std::size_t>(std::count_if(report.checks.begin(), report.checks.end(),
+                                                [&](const CheckResult& each) { return each.outcome == outcome; }));
+}
+
+// Checks of one outcome by their reason and remedy, the most frequent reason first.
+struct Reason {
+  std::string text;
+  std::vector<std::string> ids;
+};
+std::vector<Reason> reasons(const conclude::Report& report, Outcome outcome) {
+  std::map<std::string, std::vector<std::string>> by_text;
+  for (const CheckResult& check : report.checks) {
+    if (check.outcome != outcome) continue;
+    std::string text = printable(check.reason);
+    if (!check.remedy.empty()) text += (text.empty() ? "" : "; to see it: ") + printable(check.remedy);
+    by_text[std::move(text)].push_back(check.id);
+  }
+  std::vector<Reason> all;
+  for (auto& [text, ids] : by_text) all.push_back({text, std::move(ids)});
+  std::stable_sort(all.begin(), all.end(),
+                   [](const Reason& a, const Reason& b) { return a.ids.size() > b.ids.size(); });
+  return all;
+}
+
+std::string reasons_text(const conclude::Report& report, Outcome outcome, std::string_view label,
+                         std::string_view what) {
+  const std::size_t number = count(report, outcome);
+  if (number == 0) return {};
+  std::string out;
+  for (const Reason& reason : reasons(report, outcome)) {
+    std::string line =
+        fmt::format("{}: {}", count_of(reason.ids.size(), what), reason.text.empty() ? "no reason" : reason.text);
+    out += labelled(out.empty() ? label : "", line);
+    std::vector<std::string> ids = reason.ids;
+    for (std::size_t at = 0; at + 1 < ids.size(); ++at) ids[at] += ',';
+    out += labelled_list("", ids, " ");
+  }
+  return out;
+}
+
+std::string refuted_text(const conclude::Report& report) {
+  std::string out;
+  for (const auto& finding : report.findings) {
+    if (finding.status != checks::Status::refuted) continue;
+    out += labelled(out.empty() ? "refuted" : "", finding.id + ": " + printable(finding.summary));
+  }
+  return out;
+}
+
+// Checks that judged all they could, but not every row.
+std::string partly_text(const conclude::Report& report) {
+  std::string out;
+  for (const CheckResult& check : report.checks) {
+    if ((check.outcome != Outcome::finding && check.outcome != Outcome::clear) || check.reason.empty()) continue;
+    out += labelled(out.empty() ? "partly" : "", check.id + ": " + printable(check.reason));
+  }
+  return out;
+}
+
+std::string findings_text(const conclude::Report& report, const TextOptions& options) {
+  const std::vector<Block> blocks = blocks_of(report.findings);
+  std::vector<std::string> places;
+  for (const Block& block : blocks) {
+    std::string place(conclude::netns_of(*block.findings.front()));
+    if (std::find(places.begin(), places.end(), place) == places.end()) places.push_back(std::move(place));
+  }
+  const bool several = report.host.netns.find(", ") != std::string::npos;
+  std::string out;
+  for (const std::string& place : places) {
+    if (several) {
+      if (!options.quiet || !out.empty()) out += '\n';
+      out += place.empty() ? std::string("whole machine") : "namespace " + printable(place);
+      out += '\n';
+    }
+    bool first = several;
+    for (const Block& block : blocks) {
+      if (conclude::netns_of(*block.findings.front()) != place) continue;
+      if (!first && !(options.quiet && out.empty())) out += '\n';
+      first = false;
+      out += text_of(block, options);
+    }
+  }
+  return out;
+}
+
+bool nothing_but_good(const conclude::Report& report) {
+  return report.verdict == conclude::Verdict::ok && report.findings.empty();
+}
+
+}  // namespace
+
+std::string text_of_checks(const conclude::Report& report, const TextOptions& options) {
+  std::string out = refuted_text(report);
+  const std::size_t clear = count(report, Outcome::clear);
+  if (clear != 0 && !nothing_but_good(report)) {
+    out += "clear     " + count_of(clear, "check") + '\n';
+    if (options.verbose) {
+      for (const CheckResult& check : report.checks) {
+        if (check.outcome == Outcome::clear) out += labelled("", check.id);
+      }
+    }
+  }
+  out += partly_text(report);
+  out += reasons_text(report, Outcome::unknown, "unknown", "check");
+  out += reasons_text(report, Outcome::error, "failed", "check");
+  for (const Reason& reason : reasons(report, Outcome::skipped)) {
+    // Checks that the user chose not to run are no news to him; with --verbose they are told.
+    const bool chosen =
+        reason.text.starts_with("--only") || reason.text.starts_with("--skip") || reason.text.starts_with("--area");
+    if (chosen && !options.verbose) continue;
+    out += labelled("skipped", count_of(reason.ids.size(), "check") + ": " + reason.text);
+  }
+  return out;
+}
+
+std::string as_text(const conclude::Report& report, const TextOptions& options) {
+  std::string out;
+  if (!options.quiet) out += header(report);
+  if (report.verdict == conclude::Verdict::unknown) {
+    if (!options.quiet) out += '\n';
+    std::string line = labelled("UNKNOWN", "this host could not be judged: " + printable(report.unjudged));
+    if (options.colour) line.replace(0, 7, "\x1b[1;35mUNKNOWN\x1b[0m");
+    out += line;
+  }
+  out += findings_text(report, options);
+  if (options.quiet) return out;
+  if (nothing_but_good(report)) {
+    std::string line = labelled("OK", count_of(count(report, Outcome::clear), "check") + " clear, nothing found");
+    if (options.colour) line.replace(0, 2, "\x1b[1;32mOK\x1b[0m");
+    out += line;
+  }
+  const std::string rest = text_of_checks(report, options);
+  if (!rest.empty() && !nothing_but_good(report)) out += '\n';
+  out += rest;
+  if (!nothing_but_good(report)) out += '\n';
+  out += fmt::format("{} · exit {} · --format json for machines\n", seconds(report.duration), options.exit_status);
+  return out;
+}
+
+}  // namespace hostcheck::report
