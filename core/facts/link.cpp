@@ -167,6 +167,7 @@ const TableInfo& Link::table() {
         .column<&Link::min_mtu>("min_mtu", "bytes", "IFLA_MIN_MTU", "Smallest MTU that can be set")
         .column<&Link::max_mtu>("max_mtu", "bytes", "IFLA_MAX_MTU", "Largest MTU that can be set")
         .column<&Link::master>("master", "", "IFLA_MASTER", "Name of the bridge, bond or VRF that it is a port of")
+        .column<&Link::master_ifindex>("master_ifindex", "", "IFLA_MASTER", "Number of that interface")
         .column<&Link::link>("link", "", "IFLA_LINK",
                              "Name of the interface below or of the peer; NULL where that is in another namespace")
         .column<&Link::link_ifindex>("link_ifindex", "", "IFLA_LINK", "Number of that interface, in its namespace")

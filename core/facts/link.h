@@ -43,7 +43,7 @@ struct Link : LinkCounters {
   NonZero<std::uint32_t> min_mtu, max_mtu;
   Symbol master;
   Symbol link;
-  NonZero<std::uint32_t> link_ifindex;
+  NonZero<std::uint32_t> link_ifindex, master_ifindex;
   std::optional<std::int32_t> link_netnsid;
   LinkAddress address, broadcast, perm_address;
   std::uint32_t promiscuity = 0;

@@ -86,8 +86,14 @@ Cell pref_cell(const Route& row, std::string& scratch) {
   }
 }
 
+Cell mtu_locked_cell(const Route& row, std::string&) {
+  return row.mtu ? integer_cell((row.locked & 1U << RTAX_MTU) != 0 ? 1 : 0) : Cell{};
+}
+
 void describe_metrics(TableBuilder<Route>& builder) {
   builder.column<&Route::mtu>("mtu", "bytes", "RTAX_MTU", "Path MTU that the route sets")
+      .computed<mtu_locked_cell>("mtu_locked", Type::boolean, "", "RTAX_LOCK",
+                                 "The MTU is not lowered by path MTU discovery, and packets may be fragmented")
       .column<&Route::advmss>("advmss", "bytes", "RTAX_ADVMSS", "Largest segment to announce")
       .column<&Route::window>("window", "bytes", "RTAX_WINDOW", "Largest TCP window to announce")
       .column<&Route::initcwnd>("initcwnd", "segments", "RTAX_INITCWND", "Initial congestion window")

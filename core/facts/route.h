@@ -15,6 +15,7 @@ namespace hostcheck::facts {
 // What an IPv4 or IPv6 route says besides its way, RTA_METRICS; 0 where it says nothing.
 struct RouteMetrics {
   NonZero<std::uint32_t> mtu, advmss, window, initcwnd, initrwnd, rto_min_ms, hoplimit, quickack;
+  std::uint32_t locked = 0;  // bits 1 << RTAX_*: the metric is not learned anew
 };
 
 // A route of any table. There may be very many: no member allocates.

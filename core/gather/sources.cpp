@@ -4,6 +4,7 @@
 #include "core/gather/counter.h"
 #include "core/gather/host.h"
 #include "core/gather/nic.h"
+#include "core/gather/rtnl.h"
 #include "core/gather/source.h"
 #include "core/gather/sysctl.h"
 
@@ -11,8 +12,9 @@ namespace hostcheck::gather {
 
 std::span<const Source* const> sources() {
   static const std::vector<const Source*> all = {
-      &conntrack_source(), &host_source(),    &namespace_source(), &nic_source(),
-      &sysctl_source(),    &counter_source(), &sockstat_source(),  &protocol_source(),
+      &conntrack_source(), &host_source(),     &namespace_source(),       &nic_source(),       &sysctl_source(),
+      &counter_source(),   &sockstat_source(), &protocol_source(),        &conntrack_source(), &host_source(),
+      &namespace_source(), &rtnl_source(),     &neighbour_table_source(),
   };
   return all;
 }
