@@ -12,9 +12,18 @@ namespace hostcheck::gather {
 
 std::span<const Source* const> sources() {
   static const std::vector<const Source*> all = {
-      &conntrack_source(), &host_source(),     &namespace_source(),       &nic_source(),       &sysctl_source(),
-      &counter_source(),   &sockstat_source(), &protocol_source(),        &conntrack_source(), &host_source(),
-      &namespace_source(), &rtnl_source(),     &neighbour_table_source(),
+      // clang-format off
+      &conntrack_source(),
+      &host_source(),
+      &namespace_source(),
+      &nic_source(),
+      &sysctl_source(),
+      &counter_source(),
+      &sockstat_source(),
+      &protocol_source(),
+      &rtnl_source(),
+      &neighbour_table_source(),
+      // clang-format on
   };
   return all;
 }
