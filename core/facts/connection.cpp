@@ -31,6 +31,11 @@ Cell measured(const Row& row, std::string& scratch) {
   return number == nullptr || *number == 0 ? Cell{} : member_cell(*number, scratch);
 }
 
+// Before the first sample the deviation holds the initial time-out, which nobody measured.
+Cell rttvar(const Row& row, std::string& scratch) {
+  return measured<&TcpInfo::rtt>(row, scratch).kind == Cell::Kind::null ? Cell{} : tcp<&TcpInfo::rttvar>(row, scratch);
+}
+
 // For fields in which the largest value says that there is none or no limit.
 template <auto Member>
 Cell limited(const Row& row, std::string& scratch) {
@@ -166,7 +171,7 @@ void add_path(Builder& builder) {
   builder
       .computed<&measured<&TcpInfo::rtt>>("rtt_us", kInt, "us", "tcpi_rtt",
                                           "Smoothed round-trip time; NULL: not measured yet")
-      .computed<&measured<&TcpInfo::rttvar>>("rttvar_us", kInt, "us", "tcpi_rttvar", "Its mean deviation")
+      .computed<&rttvar>("rttvar_us", kInt, "us", "tcpi_rttvar", "Its mean deviation")
       .computed<&limited<&TcpInfo::min_rtt>>("min_rtt_us", kInt, "us", "tcpi_min_rtt",
                                              "Smallest round-trip time of the last minutes; NULL: not measured yet")
       .computed<&tcp<&TcpInfo::rto>>("rto_us", kInt, "us", "tcpi_rto", "Retransmission time-out")

@@ -121,7 +121,11 @@ const TableInfo& Listener::table() {
             "accept_limit", "connections", "inet_diag_msg.idiag_wqueue (sk_max_ack_backlog)",
             "Limit of the accept queue: the smaller of listen(2)'s backlog and somaxconn; the queue "
             "is full, and connections are turned away, when it holds one more")
-        .column<&Listener::half_open>("half_open", "connections", "sock_diag dump of SYN_RECV",
+        .column<&Listener::sharing>(
+            "sharing", "sockets", "sock_diag dump",
+            "Listeners with this address, port and device (SO_REUSEPORT), itself among them. half_open, "
+            "unaccepted and oldest_unaccepted_ms are those of all of them together")
+        .column<&Listener::half_open>("half_open", "connections", "sock_diag dump, SYN_RECV",
                                       "Handshakes that wait for the client's last ACK")
         .column<&Listener::unaccepted>("unaccepted", "connections", "sock_diag dump, inode 0",
                                        "Connections in the accept queue, counted one by one")

@@ -134,6 +134,7 @@ struct Listener {
   std::uint32_t uid = 0;
   std::uint32_t accept_queue = 0;
   std::uint32_t accept_limit = 0;
+  std::uint32_t sharing = 1;
   std::optional<std::uint32_t> half_open;
   std::optional<std::uint32_t> unaccepted;
   std::optional<std::uint32_t> oldest_unaccepted_ms;

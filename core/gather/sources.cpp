@@ -5,6 +5,7 @@
 #include "core/gather/host.h"
 #include "core/gather/nic.h"
 #include "core/gather/rtnl.h"
+#include "core/gather/socket.h"
 #include "core/gather/source.h"
 #include "core/gather/sysctl.h"
 
@@ -23,6 +24,8 @@ std::span<const Source* const> sources() {
       &protocol_source(),
       &rtnl_source(),
       &neighbour_table_source(),
+      &socket_source(),
+      // clang-format on,
       // clang-format on
   };
   return all;

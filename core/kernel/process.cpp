@@ -280,14 +280,14 @@ Result<std::uint64_t> process_descriptors(const FileTree& files, std::uint32_t p
   return names->size();
 }
 
-Result<double> uptime_s(const FileTree& files) {
+Result<std::uint64_t> uptime_s(const FileTree& files) {
   const auto text = files.read("/proc/uptime");
   if (!text) return unexpected(text.error());
   const auto fields = split_fields(*text);
   const auto seconds =
       fields.empty() ? std::nullopt : parse_number<std::uint64_t>(fields[0].substr(0, fields[0].find('.')));
   if (!seconds) return unexpected(malformed("/proc/uptime"));
-  return static_cast<double>(*seconds);
+  return *seconds;
 }
 
 std::string user_name(const FileTree& files, std::uint32_t uid) {

@@ -72,7 +72,7 @@ struct DescriptorLimits {
 [[nodiscard]] Result<std::uint64_t> process_descriptors(const FileTree& files, std::uint32_t pid);
 
 // Seconds since boot, as processes' start times count.
-[[nodiscard]] Result<double> uptime_s(const FileTree& files);
+[[nodiscard]] Result<std::uint64_t> uptime_s(const FileTree& files);
 // The user's name in /etc/passwd; "" where it has none.
 [[nodiscard]] std::string user_name(const FileTree& files, std::uint32_t uid);
 

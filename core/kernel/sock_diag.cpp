@@ -176,6 +176,10 @@ Result<DiagSocket> parse_socket(const nlmsghdr& message) {
   return socket;
 }
 
+Result<NetlinkSocket> open_sock_diag() {
+  return NetlinkSocket::open(NETLINK_SOCK_DIAG);
+}
+
 Result<void> dump_sockets(NetlinkSocket& netlink, const SocketQuery& query, const SocketHandler& handler,
                           const std::function<void()>& restart) {
   const std::string_view protocol = name_of(query.protocol);

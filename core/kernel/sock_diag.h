@@ -67,7 +67,9 @@ struct SocketQuery {
 
 using SocketHandler = std::function<void(const DiagSocket&)>;
 
-// Hands every socket that fits to handler. netlink: a socket of NETLINK_SOCK_DIAG. restart as in NetlinkSocket::dump.
+[[nodiscard]] Result<NetlinkSocket> open_sock_diag();
+
+// Hands every socket that fits to handler. netlink: from open_sock_diag(). restart as in NetlinkSocket::dump.
 // Error code unsupported: the kernel has no tcp_diag or udp_diag.
 [[nodiscard]] Result<void> dump_sockets(NetlinkSocket& netlink, const SocketQuery& query, const SocketHandler& handler,
                                         const std::function<void()>& restart);
