@@ -24,9 +24,9 @@ struct Host {
   std::string container;  // "docker", "podman", "lxc", "kubernetes", ... when this process is in one; else NULL
   std::string hardware;   // DMI vendor and product, e.g. "Dell Inc. PowerEdge R640"
   std::string cloud;      // "aws", "gcp", "azure", ... by DMI; NULL where it is none that is known
-  std::uint64_t uptime_s = 0;      // /proc/uptime
-  std::uint32_t cpus = 0;          // online processors
-  std::uint64_t memory_bytes = 0;  // MemTotal
+  std::optional<std::uint64_t> uptime_s;      // /proc/uptime
+  std::optional<std::uint32_t> cpus;          // online processors
+  std::optional<std::uint64_t> memory_bytes;  // MemTotal
   static const TableInfo& table();
 };
 

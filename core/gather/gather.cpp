@@ -57,22 +57,19 @@ Result<Options> plan_namespaces(std::string_view netns, bool scan) {
   auto known = kernel::list_namespaces(scan || netns == "all");
   if (!known) return unexpected(known.error());
   options.known = std::move(known->namespaces);
-  if (netns == "all") {
-    options.asked = options.known;
-    return options;
+  std::uint64_t inode = 0;
+  if (!netns.empty() && netns != "all") {
+    auto named = kernel::find_namespace(netns);
+    if (!named) return unexpected(named.error());
+    inode = named->inode;
+    const bool listed = std::any_of(options.known.begin(), options.known.end(),
+                                    [&](const kernel::NetnsInfo& each) { return each.inode == inode; });
+    if (!listed) options.known.push_back(std::move(*named));
   }
-  if (netns.empty()) {
-    for (const auto& each : options.known) {
-      if (each.here) options.asked.push_back(each);
-    }
-    return options;
+  for (kernel::NetnsInfo& each : options.known) {
+    each.asked = netns == "all" || (netns.empty() ? each.here : each.inode == inode);
+    if (each.asked) options.asked.push_back(each);
   }
-  auto named = kernel::find_namespace(netns);
-  if (!named) return unexpected(named.error());
-  const bool listed = std::any_of(options.known.begin(), options.known.end(),
-                                  [&](const kernel::NetnsInfo& each) { return each.inode == named->inode; });
-  if (!listed) options.known.push_back(*named);
-  options.asked.push_back(std::move(*named));
   return options;
 }
 

@@ -23,6 +23,7 @@ struct NetnsInfo {
   std::shared_ptr<const UniqueFd> opened;
   bool first = false;
   bool here = false;
+  bool asked = false;  // the run looks at it; not set by the functions below
   std::uint32_t processes = 0;
   pid_t first_pid = 0;
   std::string first_command;
