@@ -62,6 +62,8 @@ std::string_view name_of(LogTopic topic) {
       return "file_limit";
     case LogTopic::kernel_warning:
       return "kernel_warning";
+    case LogTopic::messages_suppressed:
+      return "messages_suppressed";
   }
   return "";
 }
@@ -84,7 +86,7 @@ const TableInfo& LogMessage::table() {
               "mtu_changed, "
               "packet_dropped, netfilter_log, page_allocation_failure, out_of_memory, hung_task, soft_lockup, "
               "file_limit "
-              "or kernel_warning")
+              "kernel_warning or messages_suppressed")
           .column<&LogMessage::ifname>("ifname", "", "text of the message",
                                        "Interface that it names, where it can be told")
           .column<&LogMessage::port>("port", "", "text of the message", "Port of a possible SYN flood")

@@ -10,7 +10,7 @@
 
 namespace hostcheck::facts {
 
-// What a message is about. The patterns are in core/kernel/kernel_log.cpp.
+// What a message is about. The patterns are in core/kernel/kernel_log_topics.cpp.
 enum class LogTopic : std::uint8_t {
   none,
   conntrack_table_full,
@@ -41,6 +41,7 @@ enum class LogTopic : std::uint8_t {
   soft_lockup,
   file_limit,
   kernel_warning,
+  messages_suppressed,
 };
 // "conntrack_table_full", ...; "" for none.
 [[nodiscard]] std::string_view name_of(LogTopic topic);

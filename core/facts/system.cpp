@@ -40,7 +40,8 @@ const TableInfo& Interrupt::table() {
       TableBuilder<Interrupt>("interrupts",
                               "Interrupts by line and processor; lines a processor never had are left out")
           .key<&Interrupt::irq>("irq", "", "/proc/interrupts", "Number of the interrupt, or NMI, LOC, ...")
-          .key<&Interrupt::cpu>("cpu", "", "/proc/interrupts", "Number of the processor")
+          .key<&Interrupt::cpu>("cpu", "", "/proc/interrupts",
+                                "Number of the processor; NULL for those of the machine (ERR, MIS)")
           .column<&Interrupt::chip>("chip", "", "/proc/interrupts", "Interrupt controller, e.g. PCI-MSI")
           .column<&Interrupt::name>("name", "", "/proc/interrupts",
                                     "What handles it, e.g. eth0-TxRx-3 or virtio0-input.0")

@@ -34,9 +34,9 @@ struct Softirq {
 
 // One cell of /proc/interrupts that is not zero.
 struct Interrupt {
-  Symbol irq;  // "24", "NMI", "LOC"
-  std::uint32_t cpu = 0;
-  Symbol chip;  // e.g. PCI-MSI
+  Symbol irq;                        // "24", "NMI", "LOC"
+  std::optional<std::uint32_t> cpu;  // absent for ERR and MIS, which are counted for the machine
+  Symbol chip;                       // e.g. PCI-MSI
   Symbol name;  // what handles it: virtio0-input.0, eth0-TxRx-3; for NMI, LOC, ... the words of the file
   Counter value;
   static const TableInfo& table();

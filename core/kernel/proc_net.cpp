@@ -4,42 +4,10 @@
 #include <array>
 
 #include "core/base/text.h"
+#include "core/kernel/proc_text.h"
 
 namespace hostcheck::kernel {
 namespace {
-
-Error malformed(std::string_view file, std::string_view detail, std::string_view line) {
-  constexpr std::size_t kShown = 60;
-  std::string words(detail);
-  if (!line.empty()) {
-    words += ": '";
-    words += line.substr(0, kShown);
-    words += line.size() > kShown ? "...'" : "'";
-  }
-  return make_error(ErrorCode::failed, "parse", file, words);
-}
-
-// Gives away the text up to the next line end.
-std::string_view next_line(std::string_view& text) {
-  const std::size_t end = text.find('\n');
-  const std::string_view line = text.substr(0, end);
-  text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-  return line;
-}
-
-// Gives away the next field; "" when there is none.
-std::string_view next_field(std::string_view& line) {
-  const std::size_t begin = line.find_first_not_of(" \t");
-  if (begin == std::string_view::npos) {
-    line = {};
-    return {};
-  }
-  line.remove_prefix(begin);
-  const std::size_t end = std::min(line.find_first_of(" \t"), line.size());
-  const std::string_view field = line.substr(0, end);
-  line.remove_prefix(end);
-  return field;
-}
 
 std::optional<std::uint64_t> parse_count(std::string_view field) {
   if (const auto value = parse_number<std::uint64_t>(field)) return value;
@@ -61,18 +29,18 @@ bool is_gauge(std::string_view protocol, std::string_view name) {
 Result<std::vector<CounterValue>> parse_counter_lines(std::string_view text, std::string_view file,
                                                       const CounterFilter& wanted) {
   std::vector<CounterValue> values;
-  if (text.empty()) return unexpected(malformed(file, "empty", {}));
+  if (!is_whole(text)) return unexpected(malformed(file, text.empty() ? "empty" : "cut short"));
   while (!text.empty()) {
-    std::string_view names = next_line(text);
+    std::string_view names = take_line(text);
     const std::string_view name_line = names;
-    std::string_view protocol = next_field(names);
+    std::string_view protocol = take_field(names);
     if (!protocol.ends_with(':') || protocol.size() < 2) return unexpected(malformed(file, "no protocol", name_line));
-    std::string_view numbers = next_line(text);
-    if (next_field(numbers) != protocol) return unexpected(malformed(file, "no values for the names", name_line));
+    std::string_view numbers = take_line(text);
+    if (take_field(numbers) != protocol) return unexpected(malformed(file, "no values for the names", name_line));
     protocol.remove_suffix(1);
     while (true) {
-      const std::string_view name = next_field(names);
-      const std::string_view number = next_field(numbers);
+      const std::string_view name = take_field(names);
+      const std::string_view number = take_field(numbers);
       if (name.empty() != number.empty()) return unexpected(malformed(file, "more names or more values", name_line));
       if (name.empty()) break;
       if (!wanted(protocol, name)) continue;
@@ -87,15 +55,15 @@ Result<std::vector<CounterValue>> parse_counter_lines(std::string_view text, std
 Result<std::vector<CounterValue>> parse_snmp6(std::string_view text, std::string_view file,
                                               const CounterFilter& wanted) {
   std::vector<CounterValue> values;
-  if (text.empty()) return unexpected(malformed(file, "empty", {}));
+  if (!is_whole(text)) return unexpected(malformed(file, text.empty() ? "empty" : "cut short"));
   while (!text.empty()) {
-    const std::string_view line = next_line(text);
+    const std::string_view line = take_line(text);
     std::string_view rest = line;
-    const std::string_view whole_name = next_field(rest);
-    const std::string_view number = next_field(rest);
+    const std::string_view whole_name = take_field(rest);
+    const std::string_view number = take_field(rest);
     const std::size_t protocol_end = whole_name.find('6');
     if (protocol_end == std::string_view::npos || protocol_end + 1 == whole_name.size() || number.empty() ||
-        !next_field(rest).empty()) {
+        !take_field(rest).empty()) {
       return unexpected(malformed(file, "no name and number", line));
     }
     const std::string_view protocol = whole_name.substr(0, protocol_end + 1);
@@ -110,17 +78,17 @@ Result<std::vector<CounterValue>> parse_snmp6(std::string_view text, std::string
 
 Result<std::vector<SocketStatisticValue>> parse_sockstat(std::string_view text, std::string_view file) {
   std::vector<SocketStatisticValue> values;
-  if (text.empty()) return unexpected(malformed(file, "empty", {}));
+  if (!is_whole(text)) return unexpected(malformed(file, text.empty() ? "empty" : "cut short"));
   while (!text.empty()) {
-    const std::string_view line = next_line(text);
+    const std::string_view line = take_line(text);
     std::string_view rest = line;
-    std::string_view protocol = next_field(rest);
+    std::string_view protocol = take_field(rest);
     if (!protocol.ends_with(':') || protocol.size() < 2) return unexpected(malformed(file, "no protocol", line));
     protocol.remove_suffix(1);
     while (true) {
-      const std::string_view name = next_field(rest);
+      const std::string_view name = take_field(rest);
       if (name.empty()) break;
-      const auto value = parse_number<std::int64_t>(next_field(rest));
+      const auto value = parse_number<std::int64_t>(take_field(rest));
       if (!value) return unexpected(malformed(file, "no number for " + std::string(name), line));
       values.push_back({protocol, name, *value});
     }
@@ -129,7 +97,8 @@ Result<std::vector<SocketStatisticValue>> parse_sockstat(std::string_view text, 
 }
 
 Result<std::vector<ProtocolLine>> parse_protocols(std::string_view text, std::string_view file) {
-  const std::string_view header = next_line(text);
+  if (!is_whole(text)) return unexpected(malformed(file, text.empty() ? "empty" : "cut short"));
+  const std::string_view header = take_line(text);
   const std::vector<std::string_view> titles = split_fields(header);
   constexpr std::array<std::string_view, 8> kTitles = {"protocol", "size",   "sockets", "memory",
                                                        "press",    "maxhdr", "slab",    "module"};
@@ -138,17 +107,17 @@ Result<std::vector<ProtocolLine>> parse_protocols(std::string_view text, std::st
   }
   std::vector<ProtocolLine> lines;
   while (!text.empty()) {
-    const std::string_view line = next_line(text);
+    const std::string_view line = take_line(text);
     std::string_view rest = line;
     ProtocolLine row;
-    row.name = next_field(rest);
-    const auto size = parse_number<std::uint32_t>(next_field(rest));
-    const auto sockets = parse_number<std::int64_t>(next_field(rest));
-    const auto memory = parse_number<std::int64_t>(next_field(rest));
-    row.pressure = next_field(rest);
-    const auto max_header = parse_number<std::uint32_t>(next_field(rest));
-    const std::string_view slab = next_field(rest);
-    row.module = next_field(rest);
+    row.name = take_field(rest);
+    const auto size = parse_number<std::uint32_t>(take_field(rest));
+    const auto sockets = parse_number<std::int64_t>(take_field(rest));
+    const auto memory = parse_number<std::int64_t>(take_field(rest));
+    row.pressure = take_field(rest);
+    const auto max_header = parse_number<std::uint32_t>(take_field(rest));
+    const std::string_view slab = take_field(rest);
+    row.module = take_field(rest);
     if (!size || !sockets || !memory || !max_header || (slab != "yes" && slab != "no") || row.module.empty()) {
       return unexpected(malformed(file, "unknown line", line));
     }

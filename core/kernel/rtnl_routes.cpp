@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <map>
 
 #include <linux/rtnetlink.h>
 #include <unistd.h>
@@ -87,7 +86,7 @@ void RouteCollector::restart() {
 }
 
 void RouteCollector::finish() {
-  for (const auto& [key, routes] : std::map(counts_.begin(), counts_.end())) {  // in an order that stays
+  for (const auto& [key, routes] : counts_) {
     facts::RouteSummary row;
     row.netns = reader_.netns;
     row.family = family_;
