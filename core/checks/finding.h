@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -24,6 +25,10 @@ enum class Outcome : std::uint8_t {
 [[nodiscard]] std::string_view name_of(Severity severity);
 [[nodiscard]] std::string_view name_of(Status status);
 [[nodiscard]] std::string_view name_of(Outcome outcome);
+// By name; nullopt for any other text.
+[[nodiscard]] std::optional<Severity> parse_severity(std::string_view text);
+[[nodiscard]] std::optional<Status> parse_status(std::string_view text);
+[[nodiscard]] std::optional<Outcome> parse_outcome(std::string_view text);
 
 struct Evidence {
   std::string what;    // "accept queue"
@@ -42,6 +47,7 @@ struct Fix {
   std::string text;
   std::string command;  // "" when it takes more than a command
   std::string persist;  // where it is kept over a reboot; may be ""
+  std::string sysctl;   // shown only where the running kernel has this sysctl; "" for always
 };
 
 struct Finding {

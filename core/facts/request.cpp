@@ -73,7 +73,9 @@ std::optional<std::vector<std::string>> TableRequest::only_text(std::string_view
   if (!values) return std::nullopt;
   std::vector<std::string> texts;
   for (const Value& value : *values) {
-    if (const auto* text = std::get_if<std::string>(&value)) texts.push_back(*text);
+    const auto* text = std::get_if<std::string>(&value);
+    if (text == nullptr) return std::nullopt;  // SQLite may convert the number: nothing can be said here
+    texts.push_back(*text);
   }
   return texts;
 }

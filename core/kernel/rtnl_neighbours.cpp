@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <map>
 
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
@@ -69,7 +70,7 @@ void NeighbourCollector::restart() {
 }
 
 void NeighbourCollector::finish() {
-  for (const auto& [key, neighbours] : counts_) {
+  for (const auto& [key, neighbours] : std::map(counts_.begin(), counts_.end())) {  // in an order that stays
     facts::NeighbourSummary row;
     row.netns = reader_.netns;
     row.ifindex = static_cast<std::uint32_t>(key >> 16);

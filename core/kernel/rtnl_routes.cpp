@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <map>
 
 #include <linux/rtnetlink.h>
 #include <unistd.h>
@@ -86,7 +87,7 @@ void RouteCollector::restart() {
 }
 
 void RouteCollector::finish() {
-  for (const auto& [key, routes] : counts_) {
+  for (const auto& [key, routes] : std::map(counts_.begin(), counts_.end())) {  // in an order that stays
     facts::RouteSummary row;
     row.netns = reader_.netns;
     row.family = family_;

@@ -22,7 +22,4 @@ namespace hostcheck::sql {
 // Names of all functions that a query may call, SQLite's among them; sorted.
 [[nodiscard]] std::span<const std::string> allowed_functions();
 
-[[nodiscard]] std::string human_bytes(double bytes);
-[[nodiscard]] std::string human_duration(double milliseconds);
-
 }  // namespace hostcheck::sql

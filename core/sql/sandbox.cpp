@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "core/base/text.h"
+#include "core/base/units.h"
 #include "core/sql/functions.h"
 
 namespace hostcheck::sql {

@@ -67,7 +67,10 @@ bool add_table(const std::string& argument, bool with_deltas, facts::Request& re
     if (equals == std::string::npos) return false;
     facts::Constraint constraint{term.substr(0, equals), facts::Constraint::Op::eq, {}};
     const std::string value = term.substr(equals + 1);
-    if (const auto number = parse_number<std::int64_t>(value)) {
+    const auto column = info->column(constraint.column);
+    if (!column) return false;
+    const auto number = parse_number<std::int64_t>(value);
+    if (number && info->columns[*column].type != facts::Type::text) {
       constraint.value = *number;
     } else {
       constraint.value = value;

@@ -1,0 +1,261 @@
+#include "core/checks/rule_file.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <sstream>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include "core/base/text.h"
+#include "core/checks/toml_reader.h"
+
+namespace hostcheck::checks {
+namespace {
+
+using Keys = std::string_view;
+
+Claim parse_claim(std::string_view text, const toml::node* node, Complaints& complaints) {
+  for (const Claim each : {Claim::state, Claim::live, Claim::likely}) {
+    if (name_of(each) == text) return each;
+  }
+  if (node != nullptr) complaints.add(*node, fmt::format("claim '{}' is none of state, live, likely", text));
+  return Claim::state;
+}
+
+Severity severity_of(std::string_view text, const toml::node* node, Complaints& complaints) {
+  if (const auto severity = parse_severity(text)) return *severity;
+  if (node != nullptr) complaints.add(*node, fmt::format("severity '{}' is none of info, warning, critical", text));
+  return Severity::warning;
+}
+
+std::vector<Parameter> read_params(TomlReader& top, Complaints& complaints) {
+  std::vector<Parameter> params;
+  const toml::table* table = top.table("params");
+  if (table == nullptr) return params;
+  for (const auto& [key, node] : *table) {
+    Parameter param;
+    param.name = key.str();
+    const toml::node* value = &node;
+    if (const toml::table* described = node.as_table()) {
+      TomlReader reader(*described, fmt::format("params.{}", key.str()), complaints);
+      constexpr std::array<Keys, 3> kKeys = {"default", "unit", "why"};
+      reader.only(kKeys);
+      value = reader.node("default");
+      param.unit = reader.text("unit");
+      param.why = reader.text("why");
+    }
+    if (value == nullptr) {
+      complaints.add(node, fmt::format("key 'params.{}.default' is missing", key.str()));
+    } else if (auto read = value_of(*value)) {
+      param.value = *std::move(read);
+    } else {
+      complaints.add(*value, fmt::format("'params.{}' has to be a number or a text", key.str()));
+    }
+    params.push_back(std::move(param));
+  }
+  return params;
+}
+
+std::vector<EvidenceTemplate> read_evidence(TomlReader& top, Complaints& complaints) {
+  std::vector<EvidenceTemplate> all;
+  for (const toml::table* table : top.tables("evidence")) {
+    TomlReader reader(*table, "evidence", complaints);
+    constexpr std::array<Keys, 4> kKeys = {"what", "column", "unit", "source"};
+    reader.only(kKeys);
+    EvidenceTemplate& made = all.emplace_back();
+    made.what = reader.text("what", true);
+    made.column = reader.text("column", true);
+    made.unit = reader.text("unit");
+    made.source = reader.text("source");
+  }
+  return all;
+}
+
+// "net.core.somaxconn" of "sysctl -w net.core.somaxconn=4096"; "" for other commands.
+std::string sysctl_of(std::string_view command) {
+  constexpr std::string_view kStart = "sysctl -w ";
+  if (!command.starts_with(kStart)) return {};
+  command.remove_prefix(kStart.size());
+  const std::size_t end = command.find('=');
+  return end == std::string_view::npos ? std::string() : std::string(trim(command.substr(0, end)));
+}
+
+void read_doc(TomlReader& top, Rule& rule, Complaints& complaints) {
+  const toml::table* table = top.table("doc");
+  if (table == nullptr) return;
+  TomlReader reader(*table, "doc", complaints);
+  constexpr std::array<Keys, 4> kKeys = {"why", "fix", "false_alarms", "references"};
+  reader.only(kKeys);
+  rule.why = trim(reader.text("why"));
+  rule.false_alarms = trim(reader.text("false_alarms"));
+  rule.references = reader.texts("references");
+  for (const toml::table* each : reader.tables("fix")) {
+    TomlReader fix(*each, "doc.fix", complaints);
+    constexpr std::array<Keys, 4> kFixKeys = {"text", "command", "persist", "sysctl"};
+    fix.only(kFixKeys);
+    Fix& made = rule.fix.emplace_back();
+    made.text = fix.text("text", true);
+    made.command = fix.text("command");
+    made.persist = fix.text("persist");
+    made.sysctl = fix.text("sysctl");
+    if (made.sysctl.empty()) made.sysctl = sysctl_of(made.command);
+  }
+}
+
+void read_clear(TomlReader& top, Rule& rule, Complaints& complaints) {
+  const toml::table* table = top.table("clear");
+  if (table == nullptr) return;
+  TomlReader reader(*table, "clear", complaints);
+  constexpr std::array<Keys, 2> kKeys = {"query", "because"};
+  reader.only(kKeys);
+  rule.clear_query = reader.text("query", true);
+  rule.clear_because = reader.text("because", true);
+}
+
+void read_confirm(TomlReader& top, Rule& rule, Complaints& complaints) {
+  const toml::table* table = top.table("confirm");
+  if (table == nullptr) return;
+  TomlReader reader(*table, "confirm", complaints);
+  constexpr std::array<Keys, 4> kKeys = {"probe", "target", "confirms", "refutes"};
+  reader.only(kKeys);
+  rule.confirm =
+      Confirm{reader.text("probe", true), reader.text("target"), reader.text("confirms"), reader.text("refutes")};
+  if (rule.claim != Claim::likely) complaints.add(*table, "[confirm] is for rules with claim = \"likely\"");
+}
+
+void check_ids(const std::vector<std::string>& ids, const toml::node* node, Complaints& complaints) {
+  for (const std::string& each : ids) {
+    if (const auto checked = check_id(each); !checked && node != nullptr)
+      complaints.add(*node, checked.error().message());
+  }
+}
+
+}  // namespace
+
+std::string_view name_of(Claim claim) {
+  switch (claim) {
+    case Claim::state:
+      return "state";
+    case Claim::live:
+      return "live";
+    case Claim::likely:
+      return "likely";
+  }
+  return "";
+}
+
+const std::vector<std::string>& areas() {
+  static const std::vector<std::string> all = {"listen",  "tcp",    "udp",    "socket", "conntrack", "netfilter",
+                                               "route",   "neigh",  "nic",    "mtu",    "path",      "dns",
+                                               "softnet", "limits", "sysctl", "kernel", "hostcheck"};
+  return all;
+}
+
+Result<void> check_id(std::string_view id) {
+  const std::size_t dot = id.find('.');
+  const std::string_view area = id.substr(0, dot);
+  const std::string_view fault = dot == std::string_view::npos ? std::string_view{} : id.substr(dot + 1);
+  const bool plain = !fault.empty() && std::all_of(fault.begin(), fault.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+  });
+  if (!plain) {
+    return unexpected(make_error(ErrorCode::invalid, "id", fmt::format("'{}'", id),
+                                 "write area.fault, both in lower case with _ between words"));
+  }
+  if (std::find(areas().begin(), areas().end(), area) == areas().end()) {
+    return unexpected(make_error(ErrorCode::invalid, "id", fmt::format("'{}'", id),
+                                 fmt::format("unknown area '{}'{}", area, did_you_mean(area, areas()))));
+  }
+  return {};
+}
+
+Result<std::string> read_rule_text(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return unexpected(errno_error(errno, "read", path));
+  if ((status.st_mode & S_IWOTH) != 0) {
+    return unexpected(make_error(ErrorCode::invalid, "read", path, "everybody may write to it; chmod o-w"));
+  }
+  std::ifstream file(path, std::ios::binary);
+  std::string text(static_cast<std::size_t>(std::max<off_t>(status.st_size, 0)), '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (!file) return unexpected(errno_error(errno == 0 ? EIO : errno, "read", path));
+  return text;
+}
+
+std::string id_of_path(std::string_view path) {
+  constexpr std::string_view kEnd = ".toml";
+  if (!path.ends_with(kEnd)) return {};
+  path.remove_suffix(kEnd.size());
+  const std::size_t slash = path.rfind('/');
+  const std::string_view name = slash == std::string_view::npos ? path : path.substr(slash + 1);
+  if (name.find('.') != std::string_view::npos) return std::string(name);
+  if (slash == std::string_view::npos) return {};
+  const std::string_view folder = path.substr(0, slash);
+  const std::size_t before = folder.rfind('/');
+  return fmt::format("{}.{}", before == std::string_view::npos ? folder : folder.substr(before + 1), name);
+}
+
+Result<Rule> read_rule(const toml::table& root, const std::string& path) {
+  Complaints complaints(path);
+  TomlReader top(root, "", complaints);
+  constexpr std::array<Keys, 15> kKeys = {"id",       "title",   "severity", "claim",  "query",
+                                          "subject",  "summary", "params",   "rivals", "explains",
+                                          "evidence", "clear",   "confirm",  "doc",    "test"};
+  top.only(kKeys);
+  Rule rule;
+  rule.file = path;
+  rule.id = top.text("id", true);
+  rule.title = top.text("title", true);
+  rule.severity = severity_of(top.text("severity", true), top.node("severity"), complaints);
+  rule.claim = parse_claim(top.text("claim", true), top.node("claim"), complaints);
+  rule.query = top.text("query", true);
+  if (top.node("query") != nullptr) rule.query_line = Complaints::line_of(*top.node("query"));
+  rule.subject = top.texts("subject", true);
+  rule.summary = top.text("summary", true);
+  rule.params = read_params(top, complaints);
+  rule.rivals = top.texts("rivals");
+  rule.explains = top.texts("explains");
+  rule.evidence = read_evidence(top, complaints);
+  read_clear(top, rule, complaints);
+  read_confirm(top, rule, complaints);
+  read_doc(top, rule, complaints);
+  if (const toml::node* node = top.node("id")) {
+    if (const auto checked = check_id(rule.id); !checked) complaints.add(*node, checked.error().message());
+    const std::string wanted = id_of_path(path);
+    if (wanted != rule.id) {
+      complaints.add(*node, fmt::format("id '{}' belongs in the file {}.toml", rule.id,
+                                        std::string(rule.id).replace(rule.id.find('.'), 1, "/")));
+    }
+  }
+  check_ids(rule.rivals, top.node("rivals"), complaints);
+  check_ids(rule.explains, top.node("explains"), complaints);
+  if (rule.severity == Severity::critical && rule.claim != Claim::live) {
+    complaints.add(*top.node("severity"),
+                   "severity critical needs claim = \"live\": nothing is critical without live evidence");
+  }
+  if (complaints.first()) return unexpected(*complaints.first());
+  return rule;
+}
+
+Result<Rule> load_rule(const std::string& path) {
+  auto text = read_rule_text(path);
+  if (!text) return unexpected(text.error());
+  // A run needs no tests, and they are most of the file.
+  const std::size_t tests = text->find("\n[[test]]");
+  if (tests != std::string::npos) {
+    if (const auto root = parse_toml(std::string_view(*text).substr(0, tests + 1), path)) {
+      if (auto rule = read_rule(*root, path)) return rule;
+    }
+  }
+  // The whole file: to find what comes after the tests, or to name the line of what is wrong.
+  const auto root = parse_toml(*text, path);
+  if (!root) return unexpected(root.error());
+  return read_rule(*root, path);
+}
+
+}  // namespace hostcheck::checks

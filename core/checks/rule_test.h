@@ -1,0 +1,43 @@
+// What [[test]] in a rule's file says, as values.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <toml++/toml.h>
+
+#include "core/checks/finding.h"
+#include "core/checks/rule.h"
+#include "core/checks/toml_reader.h"
+#include "core/facts/facts.h"
+
+namespace hostcheck::checks {
+
+// A finding that a test expects; what is not given is not compared.
+struct ExpectedFinding {
+  std::optional<Status> status;
+  std::optional<Severity> severity;
+  std::vector<std::pair<std::string, facts::Value>> subject;
+  std::optional<std::string> summary;  // shell pattern
+};
+
+struct RuleTest {
+  std::string name;
+  facts::Facts facts;
+  std::vector<Parameter> params;  // what the test sets
+  std::vector<ExpectedFinding> expect;
+  Outcome outcome = Outcome::clear;
+  std::optional<std::string> reason;  // shell pattern
+};
+
+// Reads one [[test]]. reads: what the rule reads; its tables are gathered and empty where the test gives no rows.
+[[nodiscard]] RuleTest read_rule_test(const toml::table& table, const Rule& rule, const facts::Request& reads,
+                                      Complaints& complaints);
+
+// What differs between expected and got; nullopt when nothing does.
+[[nodiscard]] std::optional<std::string> compare(const RuleTest& test, const CheckResult& result);
+
+}  // namespace hostcheck::checks

@@ -1,0 +1,308 @@
+#include <algorithm>
+#include <chrono>
+
+#include <fmt/format.h>
+
+#include "core/base/text.h"
+#include "core/checks/rule.h"
+#include "core/checks/text_template.h"
+
+namespace hostcheck::checks {
+namespace {
+
+using Row = std::vector<facts::Value>;
+
+std::optional<std::size_t> place_of(const sql::Answer& answer, std::string_view column) {
+  for (std::size_t at = 0; at < answer.columns.size(); ++at) {
+    if (answer.columns[at].name == column) return at;
+  }
+  return std::nullopt;
+}
+
+sql::Parameters parameters_of(const Rule& rule) {
+  sql::Parameters parameters;
+  for (const Parameter& each : rule.params) parameters.emplace(each.name, each.value);
+  return parameters;
+}
+
+// Columns of the row first, then parameters.
+Lookup lookup_in(const Rule& rule, const sql::Answer& answer, const Row& row) {
+  return [&rule, &answer, &row](std::string_view name) -> const facts::Value* {
+    if (const auto at = place_of(answer, name)) return &row[*at];
+    for (const Parameter& each : rule.params) {
+      if (each.name == name) return &each.value;
+    }
+    return nullptr;
+  };
+}
+
+Error in_rule(const Rule& rule, Error error) {
+  return make_error(error.code, "", rule.query_line == 0 ? rule.file : fmt::format("{}:{}", rule.file, rule.query_line),
+                    error.message());
+}
+
+bool is_observation(std::string_view column) {
+  return column.ends_with("_delta") || column.ends_with("_per_second");
+}
+
+// Whether the absence of a column, e.g. of a counter, takes away one of those that are read, e.g. its delta.
+bool touches(const std::string& absent, const std::set<std::string>& columns) {
+  return std::any_of(columns.begin(), columns.end(), [&](const std::string& column) {
+    return column == absent || (is_observation(column) && column.starts_with(absent) &&
+                                (column.size() == absent.size() + 6 || column.size() == absent.size() + 11));
+  });
+}
+
+// The column whose values name the row that an Absence is about.
+std::string_view subject_column(const facts::TableInfo& info) {
+  for (const facts::Column& column : info.columns) {
+    if (column.key && column.type == facts::Type::text && column.name != "netns" && column.name != "family") {
+      return column.name;
+    }
+  }
+  return info.column("ifname") ? "ifname" : "";
+}
+
+// Whether something that the rule reads is missing because of the absence.
+bool affects(const facts::Absence& absence, const facts::Request& reads) {
+  const auto read = reads.find(absence.table);
+  if (read == reads.end()) return false;
+  if (!absence.column.empty() && !touches(absence.column, read->second.columns())) return false;
+  if (!absence.netns.empty() && !read->second.may_want("netns", absence.netns)) return false;
+  if (absence.subject.empty()) return true;
+  const facts::TableInfo* info = facts::find_table(absence.table);
+  const std::string_view column = info == nullptr ? "" : subject_column(*info);
+  return column.empty() || read->second.may_want(column, absence.subject);
+}
+
+std::string words_of(const facts::Absence& absence) {
+  std::string text = absence.table;
+  if (!absence.column.empty()) text += "." + absence.column;
+  if (!absence.subject.empty()) text += " of " + absence.subject;
+  if (!absence.netns.empty()) text += " in " + absence.netns;
+  return text + ": " + absence.reason;
+}
+
+// What of the things that a rule reads could not be read.
+struct Gaps {
+  std::string reason;
+  std::string remedy;
+};
+
+std::optional<Gaps> find_gaps(const facts::Request& reads, const facts::Facts& facts) {
+  std::vector<const facts::Absence*> found;
+  for (const facts::Absence& each : facts.absences()) {
+    if (affects(each, reads)) found.push_back(&each);
+  }
+  if (found.empty()) return std::nullopt;
+  Gaps gaps{words_of(*found.front()), {}};
+  if (found.size() > 1) gaps.reason += fmt::format("; {} more", found.size() - 1);
+  const auto helped = std::find_if(found.begin(), found.end(), [](const auto* each) { return !each->remedy.empty(); });
+  if (helped != found.end()) gaps.remedy = (*helped)->remedy;
+  return gaps;
+}
+
+bool reads_observation(const facts::Request& reads) {
+  return std::any_of(reads.begin(), reads.end(), [](const auto& each) { return each.second.wants_observation(); });
+}
+
+// The first table that was neither gathered nor reported absent.
+std::optional<std::string> not_gathered(const facts::Request& reads, const facts::Facts& facts) {
+  for (const auto& [table, request] : reads) {
+    const auto is_its = [&, name = std::string_view(table)](const facts::Absence& each) { return each.table == name; };
+    if (facts.find(table) == nullptr && std::none_of(facts.absences().begin(), facts.absences().end(), is_its))
+      return table;
+  }
+  return std::nullopt;
+}
+
+Evidence evidence_of(const EvidenceTemplate& wanted, const sql::AnswerColumn& column, const facts::Value& value,
+                     std::chrono::milliseconds observed) {
+  Evidence made{wanted.what, value, wanted.unit, wanted.source, "now"};
+  if (const facts::TableInfo* info = facts::find_table(column.table)) {
+    if (const auto at = info->column(column.column)) {
+      if (made.unit.empty()) made.unit = info->columns[*at].unit;
+      if (made.source.empty()) made.source = info->columns[*at].source;
+    }
+  }
+  if (is_observation(column.column.empty() ? column.name : column.column)) {
+    made.when = fmt::format("delta over {:.1f} s", static_cast<double>(observed.count()) / 1000);
+  }
+  return made;
+}
+
+bool contains(const std::vector<std::string>& all, std::string_view name) {
+  return std::find(all.begin(), all.end(), name) != all.end();
+}
+
+std::vector<Evidence> gather_evidence(const Rule& rule, const sql::Answer& answer, const Row& row,
+                                      std::chrono::milliseconds observed) {
+  std::vector<Evidence> all;
+  const auto add = [&](const EvidenceTemplate& wanted, std::size_t at) {
+    if (!std::holds_alternative<std::monostate>(row[at])) {
+      all.push_back(evidence_of(wanted, answer.columns[at], row[at], observed));
+    }
+  };
+  for (const EvidenceTemplate& each : rule.evidence) {
+    if (const auto at = place_of(answer, each.column)) add(each, *at);
+  }
+  if (!rule.evidence.empty()) return all;
+  for (std::size_t at = 0; at < row.size(); ++at) {
+    const sql::AnswerColumn& column = answer.columns[at];
+    if (column.table.empty() || contains(rule.subject, column.name)) continue;
+    std::string what = column.name;
+    std::replace(what.begin(), what.end(), '_', ' ');
+    add({std::move(what), column.name, {}, {}}, at);
+  }
+  return all;
+}
+
+// The row's own severity and status, where it has such columns.
+Result<void> apply_overrides(const Rule& rule, const sql::Answer& answer, const Row& row, Finding& finding) {
+  const auto text_in = [&](std::string_view column) -> const std::string* {
+    const auto at = place_of(answer, column);
+    return at && answer.columns[*at].table.empty() ? std::get_if<std::string>(&row[*at]) : nullptr;
+  };
+  const auto refuse = [&](std::string_view column, std::string_view text, std::string_view why) {
+    return unexpected(make_error(ErrorCode::invalid, "", rule.file, fmt::format("{} '{}' {}", column, text, why)));
+  };
+  if (const std::string* text = text_in("severity")) {
+    const auto severity = parse_severity(*text);
+    if (!severity) return refuse("severity", *text, "is none of info, warning, critical");
+    if (*severity == Severity::critical && rule.claim != Claim::live)
+      return refuse("severity", *text, "needs claim = \"live\"");
+    finding.severity = *severity;
+  }
+  if (const std::string* text = text_in("status")) {
+    const auto status = parse_status(*text);
+    if (!status) return refuse("status", *text, "is none of confirmed, suspected, inconclusive, refuted");
+    finding.status = *status;
+  }
+  return {};
+}
+
+Result<Finding> make_finding(const Rule& rule, const sql::Answer& answer, const Row& row,
+                             std::chrono::milliseconds observed) {
+  Finding finding;
+  finding.id = rule.id;
+  finding.title = rule.title;
+  finding.severity = rule.severity;
+  finding.status = rule.claim == Claim::likely ? Status::suspected : Status::confirmed;
+  if (auto applied = apply_overrides(rule, answer, row, finding); !applied) return unexpected(applied.error());
+  for (const std::string& column : rule.subject) {
+    const auto at = place_of(answer, column);
+    if (at && !std::holds_alternative<std::monostate>(row[*at])) finding.subject.emplace_back(column, row[*at]);
+  }
+  const Lookup lookup = lookup_in(rule, answer, row);
+  finding.summary = fill(rule.summary, lookup);
+  finding.why = rule.why;
+  finding.evidence = gather_evidence(rule, answer, row, observed);
+  for (const Fix& each : rule.fix) {
+    finding.fix.push_back(
+        {fill(each.text, lookup), fill(each.command, lookup), fill(each.persist, lookup), fill(each.sysctl, lookup)});
+  }
+  finding.references = rule.references;
+  return finding;
+}
+
+void fail(CheckResult& result, const Error& error) {
+  result.outcome = Outcome::error;
+  result.reason = error.message();
+  result.findings.clear();
+}
+
+void judge(const Rule& rule, const facts::Facts& facts, sql::Database& database, CheckResult& result) {
+  auto reads = database.plan(rule.query);
+  if (!reads) return fail(result, in_rule(rule, reads.error()));
+  if (facts.observed.count() == 0 && reads_observation(*reads)) {
+    result.outcome = Outcome::skipped;
+    result.reason = "needs an observation, --observe is 0";
+    return;
+  }
+  if (const auto table = not_gathered(*reads, facts)) {
+    return fail(result, make_error(ErrorCode::failed, "", "", fmt::format("table {} was not gathered", *table)));
+  }
+  auto answer = database.run(rule.query, parameters_of(rule));
+  if (!answer) return fail(result, in_rule(rule, answer.error()));
+  for (const Row& row : answer->rows) {
+    auto finding = make_finding(rule, *answer, row, facts.observed);
+    if (!finding) return fail(result, finding.error());
+    result.findings.push_back(*std::move(finding));
+  }
+  const auto gaps = find_gaps(*reads, facts);
+  if (!result.findings.empty()) {
+    result.outcome = Outcome::finding;
+    if (gaps) result.reason = "not judged: " + gaps->reason;
+  } else if (gaps) {
+    result.outcome = Outcome::unknown;
+    result.reason = gaps->reason;
+  }
+  if (gaps) result.remedy = gaps->remedy;
+}
+
+}  // namespace
+
+Result<facts::Request> plan(const Rule& rule, sql::Database& database) {
+  auto reads = database.plan(rule.query);
+  if (!reads) return unexpected(in_rule(rule, reads.error()));
+  const auto columns = database.columns(rule.query);
+  std::vector<std::string> names;
+  for (const sql::AnswerColumn& each : *columns) names.push_back(each.name);
+  for (const std::string& each : rule.subject) {
+    if (!contains(names, each)) {
+      return unexpected(in_rule(rule, make_error(ErrorCode::invalid, "", "",
+                                                 fmt::format("subject '{}' is no column of the query's answer{}", each,
+                                                             did_you_mean(each, names)))));
+    }
+  }
+  if (rule.clear_query.empty()) return reads;
+  auto more = database.plan(rule.clear_query);
+  if (!more) return unexpected(in_rule(rule, make_error(ErrorCode::invalid, "[clear]", "", more.error().message())));
+  for (const auto& [table, request] : *more) {
+    for (const auto& terms : request.readers()) (*reads)[table].add_reader(request.columns(), terms);
+  }
+  return reads;
+}
+
+Result<facts::Request> plan(const Rule& rule) {
+  auto database = sql::Database::open();
+  if (!database) return unexpected(database.error());
+  return plan(rule, *database);
+}
+
+CheckResult run_rule(const Rule& rule, const facts::Facts& facts, sql::Database& database) {
+  const auto start = std::chrono::steady_clock::now();
+  CheckResult result;
+  result.id = rule.id;
+  judge(rule, facts, database, result);
+  result.duration = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - start);
+  return result;
+}
+
+std::vector<CheckResult> run_rules(const std::vector<Rule>& rules, const facts::Facts& facts, sql::Database& database) {
+  std::vector<CheckResult> results;
+  results.reserve(rules.size());
+  for (const Rule& rule : rules) results.push_back(run_rule(rule, facts, database));
+  std::stable_sort(results.begin(), results.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+  return results;
+}
+
+Result<std::optional<std::string>> clear_text(const Rule& rule, const facts::Facts& facts, sql::Database& database,
+                                              std::string_view netns) {
+  if (rule.clear_query.empty()) return std::nullopt;
+  const auto reads = database.plan(rule.clear_query);
+  if (!reads) return unexpected(in_rule(rule, reads.error()));
+  if (facts.observed.count() == 0 && reads_observation(*reads)) return std::nullopt;
+  const auto answer = database.run(rule.clear_query, parameters_of(rule));
+  if (!answer) return unexpected(in_rule(rule, answer.error()));
+  if (answer->rows.empty()) return std::nullopt;
+  const Row* row = &answer->rows.front();
+  if (const auto at = place_of(*answer, "netns"); at && !netns.empty()) {
+    for (const Row& each : answer->rows) {
+      if (to_text(each[*at]) == netns) row = &each;
+    }
+  }
+  return fill(rule.clear_because, lookup_in(rule, *answer, *row));
+}
+
+}  // namespace hostcheck::checks
