@@ -104,7 +104,7 @@ facts::Facts observe(const facts::Request& request, const Options& options, std:
   // The second sample has everything, so that rows of different tables are of the same moment where they are joined.
   facts::Facts second = gather(request, options);
   const auto span = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start);
-  second.observed = window;
+  second.observed = span;  // wait() may have ended it early
   for (const auto& [name, table] : sampled) second.fill_deltas_from(first, name, span);
   return second;
 }
