@@ -4,9 +4,6 @@
 #include <filesystem>
 #include <set>
 
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "core/base/text.h"
 #include "core/cli/trust.h"
 
@@ -27,93 +24,77 @@ Result<std::string> default_folder() {
   const fs::path program = fs::read_symlink("/proc/self/exe", error);
   if (error) return unexpected(errno_error(error.value(), "read link", "/proc/self/exe"));
   const fs::path folder = program.parent_path();
-  for (const fs::path& candidate : {folder.parent_path() / "lib/hostcheck/rules", folder / "hostcheck-rules"}) {
+  const fs::path installed = folder.parent_path() / "lib/hostcheck/rules";
+  for (const fs::path& candidate : {installed, folder / "hostcheck-rules"}) {
     if (is_folder(candidate)) return candidate.string();
   }
-  return unexpected(make_error(ErrorCode::vanished, "find rules",
-                               (folder.parent_path() / "lib/hostcheck/rules").string(),
-                               "no such folder; --rules DIR names another"));
+  return unexpected(
+      make_error(ErrorCode::vanished, "find rules", installed.string(), "no such folder; --rules DIR names another"));
 }
 
-std::vector<std::string> ids_of(const std::vector<checks::Rule>& rules) {
-  std::vector<std::string> ids;
-  for (const checks::Rule& rule : rules) ids.push_back(rule.id);
-  return ids;
+bool any_matches(const std::vector<std::string>& patterns, std::string_view id) {
+  return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& each) { return glob_match(each, id); });
+}
+
+// The option by which an id is not asked for; "" where it is.
+std::string_view why_left_out(const RuleOptions& options, std::string_view id) {
+  if (!options.only.empty() && !any_matches(options.only, id)) return "--only";
+  if (!options.areas.empty() &&
+      std::find(options.areas.begin(), options.areas.end(), area_of(id)) == options.areas.end()) {
+    return "--area";
+  }
+  return any_matches(options.skip, id) ? "--skip" : "";
 }
 
 Result<void> require_match(std::string_view option, const std::vector<std::string>& patterns,
-                           const std::vector<std::string>& names) {
+                           const std::vector<std::string>& ids) {
   for (const std::string& pattern : patterns) {
     const bool any =
-        std::any_of(names.begin(), names.end(), [&](const std::string& name) { return glob_match(pattern, name); });
-    if (any) continue;
-    return unexpected(make_error(ErrorCode::invalid, option, pattern, "no such check" + did_you_mean(pattern, names)));
+        std::any_of(ids.begin(), ids.end(), [&](const std::string& id) { return glob_match(pattern, id); });
+    if (!any)
+      return unexpected(make_error(ErrorCode::invalid, option, pattern, "no such check" + did_you_mean(pattern, ids)));
   }
   return {};
 }
 
-Result<void> select(const RuleOptions& options, Catalogue& catalogue) {
-  const std::vector<std::string> ids = ids_of(catalogue.rules);
-  std::set<std::string> area_set;
-  for (const std::string& id : ids) area_set.emplace(area_of(id));
-  const std::vector<std::string> areas(area_set.begin(), area_set.end());
+Result<void> require_known(const RuleOptions& options, const std::vector<std::string>& ids) {
   if (auto known = require_match("--only", options.only, ids); !known) return known;
   if (auto known = require_match("--skip", options.skip, ids); !known) return known;
+  std::set<std::string, std::less<>> areas;
+  for (const std::string& id : ids) areas.emplace(area_of(id));
   for (const std::string& area : options.areas) {
-    if (area_set.contains(area)) continue;
-    return unexpected(make_error(ErrorCode::invalid, "--area", area, "no such area" + did_you_mean(area, areas)));
-  }
-  const auto matches = [](const std::vector<std::string>& patterns, const std::string& id) {
-    return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& each) { return glob_match(each, id); });
-  };
-  for (const std::string& id : ids) {
-    std::string why;
-    if (!options.only.empty() && !matches(options.only, id)) why = "--only";
-    if (!options.areas.empty() &&
-        std::find(options.areas.begin(), options.areas.end(), area_of(id)) == options.areas.end()) {
-      why = "--area";
-    }
-    if (matches(options.skip, id)) why = "--skip";
-    catalogue.selected.push_back(why.empty());
-    catalogue.unselected.push_back(std::move(why));
+    if (areas.contains(area)) continue;
+    const std::vector<std::string> names(areas.begin(), areas.end());
+    return unexpected(
+        make_error(ErrorCode::invalid, "--area", area, "no check is in such an area" + did_you_mean(area, names)));
   }
   return {};
 }
 
-// The text as a value of the default's type; nullopt where it is none.
-std::optional<facts::Value> value_like(const facts::Value& like, const std::string& text) {
-  if (std::holds_alternative<std::string>(like)) return facts::Value(text);
-  if (const auto integer = parse_number<std::int64_t>(text)) {
-    return std::holds_alternative<double>(like) ? facts::Value(static_cast<double>(*integer)) : facts::Value(*integer);
-  }
-  if (text == "true" || text == "false") return facts::Value(static_cast<std::int64_t>(text == "true"));
-  double real = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), real);
-  if (error == std::errc{} && end == text.data() + text.size()) return facts::Value(real);
-  return std::nullopt;
+std::string id_of(const Setting& setting) {
+  return setting.name.substr(0, setting.name.rfind('.'));
 }
 
-Result<void> apply_setting(const Setting& setting, std::vector<checks::Rule>& rules) {
+Result<void> apply(const Setting& setting, std::vector<checks::Rule>& rules, const std::vector<std::string>& ids) {
   const auto wrong = [&](std::string_view why) {
     return unexpected(make_error(ErrorCode::invalid, setting.origin, setting.name, why));
   };
   const auto dot = setting.name.rfind('.');
   if (dot == std::string::npos) return wrong("write it as ID.PARAM=VALUE");
-  const std::string id = setting.name.substr(0, dot);
-  const std::string name = setting.name.substr(dot + 1);
+  const std::string id = id_of(setting);
   const auto rule = std::find_if(rules.begin(), rules.end(), [&](const checks::Rule& each) { return each.id == id; });
-  if (rule == rules.end()) return wrong("no check '" + id + "'" + did_you_mean(id, ids_of(rules)));
-  std::vector<std::string> names;
-  for (checks::Parameter& parameter : rule->params) {
-    names.push_back(parameter.name);
-    if (parameter.name != name) continue;
-    auto value = value_like(parameter.value, setting.value);
-    if (!value) return wrong("'" + setting.value + "' is not a number");
-    parameter.value = std::move(*value);
-    return {};
+  if (rule == rules.end()) {
+    if (std::find(ids.begin(), ids.end(), id) != ids.end())
+      return {};  // its file could not be used, which is told elsewhere
+    return wrong("no check '" + id + "'" + did_you_mean(id, ids));
   }
-  if (names.empty()) return wrong(id + " has no parameters");
-  return wrong(id + " has no parameter '" + name + "'" + did_you_mean(name, names));
+  if (auto set = checks::set_parameter(*rule, setting.name.substr(dot + 1), setting.value); !set) {
+    Error error = set.error();
+    error.operation = setting.origin;
+    error.object = setting.name;
+    return unexpected(std::move(error));
+  }
+  return {};
 }
 
 }  // namespace
@@ -132,32 +113,55 @@ Result<std::vector<std::string>> rule_folders(const RuleOptions& options) {
     folders.push_back(std::move(*folder));
   }
   if (is_folder(kSiteRules)) folders.emplace_back(kSiteRules);
+  for (const std::string& folder : folders) {
+    if (auto trusted = require_trusted(folder); !trusted) return unexpected(trusted.error());
+  }
   return folders;
 }
 
 Result<Catalogue> load_catalogue(const RuleOptions& options) {
   auto folders = rule_folders(options);
   if (!folders) return unexpected(folders.error());
-  for (const std::string& folder : *folders) {
-    if (auto trusted = require_trusted(folder); !trusted) return unexpected(trusted.error());
+  std::set<std::string, std::less<>> set_ids;
+  for (const Setting& setting : options.settings) set_ids.insert(id_of(setting));
+  std::vector<std::string> ids;
+  // A rule whose parameter is set is read even when it is not asked for: the setting is checked either way.
+  checks::RuleSet loaded = checks::load_rules(*folders, [&](std::string_view id) {
+    ids.emplace_back(id);
+    return why_left_out(options, id).empty() || set_ids.contains(id);
+  });
+  // The name of a file is only what its id should be.
+  for (const checks::Rule& rule : loaded.rules) ids.push_back(rule.id);
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  if (auto known = require_known(options, ids); !known) return unexpected(known.error());
+  for (const Setting& setting : options.settings) {
+    if (auto applied = apply(setting, loaded.rules, ids); !applied) return unexpected(applied.error());
   }
-  checks::RuleSet loaded = checks::load_rules(*folders);
   Catalogue catalogue;
+  for (const std::string& id : ids) {
+    if (const auto why = why_left_out(options, id); !why.empty()) catalogue.left_out.emplace_back(id, why);
+  }
+  std::erase_if(loaded.rules, [&](const checks::Rule& rule) { return !why_left_out(options, rule.id).empty(); });
   catalogue.rules = std::move(loaded.rules);
   catalogue.errors = std::move(loaded.errors);
-  if (auto chosen = select(options, catalogue); !chosen) return unexpected(chosen.error());
-  for (const Setting& setting : options.settings) {
-    if (auto applied = apply_setting(setting, catalogue.rules); !applied) return unexpected(applied.error());
-  }
   return catalogue;
 }
 
-Result<const checks::Rule*> find_rule(const Catalogue& catalogue, const std::string& id) {
-  for (const checks::Rule& rule : catalogue.rules) {
-    if (rule.id == id) return &rule;
+Result<checks::Rule> load_one(const RuleOptions& options, const std::string& id) {
+  RuleOptions only = options;
+  only.only = {id};
+  auto catalogue = load_catalogue(only);
+  if (!catalogue) {
+    Error error = catalogue.error();
+    if (error.operation == "--only") error.operation = "explain";
+    return unexpected(std::move(error));
   }
-  return unexpected(
-      make_error(ErrorCode::invalid, "check", id, "no such check" + did_you_mean(id, ids_of(catalogue.rules))));
+  for (checks::Rule& rule : catalogue->rules) {
+    if (rule.id == id) return std::move(rule);
+  }
+  if (!catalogue->errors.empty()) return unexpected(catalogue->errors.front());
+  return unexpected(make_error(ErrorCode::invalid, "explain", id, "is a pattern; name one check"));
 }
 
 }  // namespace hostcheck::cli

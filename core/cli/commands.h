@@ -5,8 +5,14 @@
 
 namespace hostcheck::cli {
 
+[[nodiscard]] int run(const RunOptions& options);
 [[nodiscard]] int query(const QueryOptions& options);
 [[nodiscard]] int tables(const TablesOptions& options);
+[[nodiscard]] int checks(const ChecksOptions& options);
+[[nodiscard]] int explain(const ExplainOptions& options);
+[[nodiscard]] int test(const TestOptions& options);
+[[nodiscard]] int doctor(const DoctorOptions& options);
+[[nodiscard]] int completion(const CompletionOptions& options);
 
 // Parses the command line and does what it asks.
 [[nodiscard]] int main(int argc, const char* const* argv);

@@ -1,3 +1,6 @@
+#include <exception>
+#include <new>
+
 #include "core/cli/arguments.h"
 #include "core/cli/commands.h"
 #include "core/cli/console.h"
@@ -7,13 +10,17 @@ namespace hostcheck::cli {
 namespace {
 
 struct Dispatch {
+  int operator()(const RunOptions& options) const { return run(options); }
   int operator()(const QueryOptions& options) const { return query(options); }
   int operator()(const TablesOptions& options) const { return tables(options); }
+  int operator()(const ChecksOptions& options) const { return checks(options); }
+  int operator()(const ExplainOptions& options) const { return explain(options); }
+  int operator()(const TestOptions& options) const { return test(options); }
+  int operator()(const DoctorOptions& options) const { return doctor(options); }
+  int operator()(const CompletionOptions& options) const { return completion(options); }
 };
 
-}  // namespace
-
-int main(int argc, const char* const* argv) {
+int dispatch(int argc, const char* const* argv) {
   const auto parsed = parse_arguments(argc, argv);
   if (const auto* command = std::get_if<Command>(&parsed)) return std::visit(Dispatch{}, *command);
   const auto& answered = std::get<Answered>(parsed);
@@ -22,6 +29,19 @@ int main(int argc, const char* const* argv) {
     return answered.exit_status;
   }
   return print(answered.text) ? answered.exit_status : kExitUnknown;
+}
+
+}  // namespace
+
+int main(int argc, const char* const* argv) {
+  try {
+    return dispatch(argc, argv);
+  } catch (const std::bad_alloc&) {
+    complain("out of memory");
+  } catch (const std::exception& error) {
+    complain(std::string("this is a fault of hostcheck itself: ") + error.what());
+  }
+  return kExitUnknown;
 }
 
 }  // namespace hostcheck::cli

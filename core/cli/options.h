@@ -75,6 +75,7 @@ struct CompletionOptions {
   std::string shell;
 };
 
-using Command = std::variant<QueryOptions, TablesOptions>;
+using Command = std::variant<RunOptions, QueryOptions, TablesOptions, ChecksOptions, ExplainOptions, TestOptions,
+                             DoctorOptions, CompletionOptions>;
 
 }  // namespace hostcheck::cli

@@ -6,11 +6,11 @@
 #include <unistd.h>
 
 #include "core/base/text.h"
+#include "core/cli/answer.h"
 #include "core/cli/commands.h"
 #include "core/cli/console.h"
 #include "core/cli/exit_status.h"
 #include "core/gather/gather.h"
-#include "core/report/answer.h"
 #include "core/report/layout.h"
 #include "core/sql/database.h"
 
@@ -56,11 +56,6 @@ void warn_of_absences(const facts::Request& request, const facts::Facts& facts) 
   }
 }
 
-int fail(const Error& error) {
-  complain(error.message());
-  return error.code == ErrorCode::invalid ? kExitUsage : kExitUnknown;
-}
-
 }  // namespace
 
 int query(const QueryOptions& options) {
@@ -97,9 +92,9 @@ int query(const QueryOptions& options) {
   auto answer = database->run(sql, {}, limits);
   if (!answer) return fail(answer.error());
   warn_of_absences(read, facts);
-  const std::string text = options.format == "json"  ? report::answer_as_json(*answer)
-                           : options.format == "csv" ? report::answer_as_csv(*answer)
-                                                     : report::answer_as_table(*answer);
+  const std::string text = options.format == "json"  ? answer_as_json(*answer)
+                           : options.format == "csv" ? answer_as_csv(*answer)
+                                                     : answer_as_table(*answer);
   return print(text) ? kExitOk : kExitUnknown;
 }
 

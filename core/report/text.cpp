@@ -49,6 +49,12 @@ std::size_t count(const conclude::Report& report, Outcome outcome) {
                                                 [&](const CheckResult& each) { return each.outcome == outcome; }));
 }
 
+// "eth0: no; 3 more" and "eth0: no; 4 more" are one reason.
+std::string_view without_count(std::string_view reason) {
+  const auto at = reason.rfind("; ");
+  return at != std::string_view::npos && reason.ends_with(" more") ? reason.substr(0, at) : reason;
+}
+
 // Checks of one outcome by their reason and remedy, the most frequent reason first.
 struct Reason {
   std::string text;
@@ -58,7 +64,7 @@ std::vector<Reason> reasons(const conclude::Report& report, Outcome outcome) {
   std::map<std::string, std::vector<std::string>> by_text;
   for (const CheckResult& check : report.checks) {
     if (check.outcome != outcome) continue;
-    std::string text = printable(check.reason);
+    std::string text = printable(without_count(check.reason));
     if (!check.remedy.empty()) text += (text.empty() ? "" : "; to see it: ") + printable(check.remedy);
     by_text[std::move(text)].push_back(check.id);
   }

@@ -5,7 +5,7 @@
 
 #include "core/sql/database.h"
 
-namespace hostcheck::report {
+namespace hostcheck::cli {
 
 // Aligned columns under their names; numbers to the right, NULL as "-".
 [[nodiscard]] std::string answer_as_table(const sql::Answer& answer);
@@ -15,4 +15,4 @@ namespace hostcheck::report {
 // Quoted as RFC 4180 says, with a header line and plain newlines; NULL is an empty field.
 [[nodiscard]] std::string answer_as_csv(const sql::Answer& answer);
 
-}  // namespace hostcheck::report
+}  // namespace hostcheck::cli

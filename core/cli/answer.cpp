@@ -1,4 +1,4 @@
-#include "core/report/answer.h"
+#include "core/cli/answer.h"
 
 #include <algorithm>
 #include <set>
@@ -10,7 +10,7 @@
 #include "core/report/json_text.h"
 #include "core/report/layout.h"
 
-namespace hostcheck::report {
+namespace hostcheck::cli {
 namespace {
 
 bool is_boolean(const sql::AnswerColumn& column) {
@@ -52,14 +52,14 @@ std::string answer_as_table(const sql::Answer& answer) {
   const std::size_t count = answer.columns.size();
   std::vector<std::size_t> widths(count);
   std::vector<bool> numeric(count, true);
-  for (std::size_t at = 0; at < count; ++at) widths[at] = width_of(answer.columns[at].name);
+  for (std::size_t at = 0; at < count; ++at) widths[at] = report::width_of(answer.columns[at].name);
   std::vector<std::vector<std::string>> cells;
   cells.reserve(answer.rows.size());
   for (const auto& row : answer.rows) {
     auto& line = cells.emplace_back();
     for (std::size_t at = 0; at < count; ++at) {
-      line.push_back(printable(plain_text(row[at], booleans[at], "-")));
-      widths[at] = std::max(widths[at], width_of(line.back()));
+      line.push_back(report::printable(plain_text(row[at], booleans[at], "-")));
+      widths[at] = std::max(widths[at], report::width_of(line.back()));
       if (booleans[at] || std::holds_alternative<std::string>(row[at])) numeric[at] = false;
     }
   }
@@ -68,7 +68,7 @@ std::string answer_as_table(const sql::Answer& answer) {
     std::string line;
     for (std::size_t at = 0; at < count; ++at) {
       if (at != 0) line += "  ";
-      line += numeric[at] ? pad_left(text_at(at), widths[at]) : pad_right(text_at(at), widths[at]);
+      line += numeric[at] ? report::pad_left(text_at(at), widths[at]) : report::pad_right(text_at(at), widths[at]);
     }
     line.erase(line.find_last_not_of(' ') + 1);
     out += line + '\n';
@@ -86,7 +86,7 @@ std::string answer_as_json(const sql::Answer& answer) {
     std::string name = column.name;
     for (int number = 2; !taken.insert(name).second; ++number) name = fmt::format("{}_{}", column.name, number);
     std::string& key = keys.emplace_back();
-    append_json_string(key, name);
+    report::append_json_string(key, name);
     key += ": ";
   }
   std::string out = "[";
@@ -95,7 +95,7 @@ std::string answer_as_json(const sql::Answer& answer) {
     for (std::size_t at = 0; at < keys.size(); ++at) {
       if (at != 0) out += ", ";
       out += keys[at];
-      append_json_value(out, answer.rows[row][at], booleans[at]);
+      report::append_json_value(out, answer.rows[row][at], booleans[at]);
     }
     out += '}';
   }
@@ -121,4 +121,4 @@ std::string answer_as_csv(const sql::Answer& answer) {
   return out;
 }
 
-}  // namespace hostcheck::report
+}  // namespace hostcheck::cli

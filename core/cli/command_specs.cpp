@@ -1,0 +1,189 @@
+#include <memory>
+
+#include "core/base/text.h"
+#include "core/cli/command_spec.h"
+
+namespace hostcheck::cli {
+namespace {
+
+const std::vector<std::string>& text_or_json() {
+  static const std::vector<std::string> all = {"text", "json"};
+  return all;
+}
+
+OptionSpec rules_option(std::function<void(const std::string&)> take) {
+  return {"--rules", "DIR", "Rules of this folder in place of the installed ones", {}, std::move(take)};
+}
+
+}  // namespace
+
+CommandSpec query_spec() {
+  auto options = std::make_shared<QueryOptions>();
+  CommandSpec spec;
+  spec.name = "query";
+  spec.summary = "Ask this host's facts in SQL (SQLite's SELECT)";
+  spec.argument = "SQL";
+  spec.argument_help = "The query; without it, it is read from standard input";
+  spec.take_argument = [options](const std::string& value) { options->sql = value; };
+  spec.options = {
+      {"--netns",
+       "NAME",
+       "Look at this network namespace, or at all (where it is run)",
+       {},
+       [options](const std::string& value) { options->netns = value; }},
+      {"--format",
+       "NAME",
+       "table, json or csv (table)",
+       {"table", "json", "csv"},
+       [options](const std::string& value) { options->format = value; }},
+      {"--observe",
+       "DURATION",
+       "Time between two samples (2s when the query reads *_delta or *_per_second)",
+       {},
+       [options](const std::string& value) {
+         const auto parsed = parse_duration(value);
+         if (!parsed) throw Wrong{"--observe '" + value + "': " + parsed.error().detail};
+         options->observe = *parsed;
+       }},
+  };
+  spec.notes =
+      "Examples:\n"
+      "  hostcheck query 'SELECT ifname, state, mtu FROM links'\n"
+      "  hostcheck query --netns all --format json 'SELECT netns, address, port FROM listeners'\n"
+      "  hostcheck query 'SELECT name, value_delta FROM counters WHERE value_delta > 0'\n"
+      "  echo 'SELECT * FROM host' | hostcheck query\n"
+      "\n"
+      "hostcheck tables shows what can be asked. What could not be read is told on standard error,\n"
+      "and is in the table absences.\n"
+      "Exit status: 0 answered; 3 could not be answered; 64 wrong SQL or usage.";
+  spec.finish = [options]() -> Command { return *options; };
+  return spec;
+}
+
+CommandSpec tables_spec() {
+  auto options = std::make_shared<TablesOptions>();
+  CommandSpec spec;
+  spec.name = "tables";
+  spec.summary = "What can be asked: the tables of facts and their columns";
+  spec.argument = "NAME";
+  spec.argument_help = "Show the columns of this table";
+  spec.take_argument = [options](const std::string& value) { options->name = value; };
+  spec.options = {{"--format", "NAME", "text or json (text)", text_or_json(),
+                   [options](const std::string& value) { options->format = value; }}};
+  spec.notes =
+      "Examples:\n"
+      "  hostcheck tables\n"
+      "  hostcheck tables links";
+  spec.finish = [options]() -> Command { return *options; };
+  return spec;
+}
+
+CommandSpec checks_spec() {
+  auto options = std::make_shared<ChecksOptions>();
+  CommandSpec spec;
+  spec.name = "checks";
+  spec.summary = "The catalogue: every check with its severity and what it finds";
+  spec.options = {
+      {"--only",
+       "GLOB",
+       "Only the checks whose id matches (repeatable)",
+       {},
+       [options](const std::string& value) { options->rules.only.push_back(value); }},
+      {"--area",
+       "NAME",
+       "Only the checks of this area, e.g. tcp (repeatable)",
+       {},
+       [options](const std::string& value) { options->rules.areas.push_back(value); }},
+      rules_option([options](const std::string& value) { options->rules.rules = value; }),
+      {"--format", "NAME", "text or json (text)", text_or_json(),
+       [options](const std::string& value) { options->format = value; }},
+  };
+  spec.notes =
+      "Examples:\n"
+      "  hostcheck checks\n"
+      "  hostcheck checks --area nic --format json\n"
+      "hostcheck explain ID shows one check's whole page.";
+  spec.finish = [options]() -> Command { return *options; };
+  return spec;
+}
+
+CommandSpec explain_spec() {
+  auto options = std::make_shared<ExplainOptions>();
+  CommandSpec spec;
+  spec.name = "explain";
+  spec.summary = "One check's page: what it finds, how it judges, what cures it";
+  spec.argument = "ID";
+  spec.argument_help = "The check, e.g. listen.accept_queue_overflow";
+  spec.take_argument = [options](const std::string& value) { options->id = value; };
+  spec.options = {rules_option([options](const std::string& value) { options->rules.rules = value; })};
+  spec.notes =
+      "Examples:\n"
+      "  hostcheck explain listen.accept_queue_overflow\n"
+      "hostcheck checks lists the ids.";
+  spec.finish = [options]() -> Command {
+    if (options->id.empty()) throw Wrong{"which check? hostcheck checks lists them"};
+    return *options;
+  };
+  return spec;
+}
+
+CommandSpec test_spec() {
+  auto options = std::make_shared<TestOptions>();
+  CommandSpec spec;
+  spec.name = "test";
+  spec.summary = "Run the tests that rules carry in their files";
+  spec.argument = "PATH";
+  spec.argument_help = "Rule files or folders; without any, every rule that run would use";
+  spec.many = true;
+  spec.take_argument = [options](const std::string& value) { options->paths.push_back(value); };
+  spec.options = {rules_option([options](const std::string& value) { options->rules.rules = value; })};
+  spec.notes =
+      "Examples:\n"
+      "  hostcheck test\n"
+      "  hostcheck test /etc/hostcheck/rules.d/our_rule.toml\n"
+      "Exit status: 0 all passed; 1 a test failed or a file is no rule; 64 wrong usage.";
+  spec.finish = [options]() -> Command { return *options; };
+  return spec;
+}
+
+CommandSpec doctor_spec() {
+  auto options = std::make_shared<DoctorOptions>();
+  CommandSpec spec;
+  spec.name = "doctor";
+  spec.summary = "What this host lets hostcheck see, and what is lost without it";
+  spec.options = {{"--format", "NAME", "text or json (text)", text_or_json(),
+                   [options](const std::string& value) { options->format = value; }}};
+  spec.notes =
+      "Examples:\n"
+      "  hostcheck doctor\n"
+      "  sudo hostcheck doctor";
+  spec.finish = [options]() -> Command { return *options; };
+  return spec;
+}
+
+CommandSpec completion_spec() {
+  auto options = std::make_shared<CompletionOptions>();
+  CommandSpec spec;
+  spec.name = "completion";
+  spec.summary = "Print a completion script for a shell";
+  spec.argument = "SHELL";
+  spec.argument_help = "bash or zsh";
+  spec.argument_choices = {"bash", "zsh"};
+  spec.take_argument = [options](const std::string& value) { options->shell = value; };
+  spec.notes =
+      "Examples:\n"
+      "  hostcheck completion bash > /etc/bash_completion.d/hostcheck\n"
+      "  hostcheck completion zsh > ~/.zfunc/_hostcheck";
+  spec.finish = [options]() -> Command {
+    if (options->shell.empty()) throw Wrong{"for which shell? bash or zsh"};
+    return *options;
+  };
+  return spec;
+}
+
+std::vector<CommandSpec> command_specs() {
+  return {run_spec(),     query_spec(), tables_spec(), checks_spec(),
+          explain_spec(), test_spec(),  doctor_spec(), completion_spec()};
+}
+
+}  // namespace hostcheck::cli

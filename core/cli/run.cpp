@@ -1,0 +1,202 @@
+#include <algorithm>
+#include <memory>
+
+#include "core/cli/capabilities.h"
+#include "core/cli/catalogue.h"
+#include "core/cli/commands.h"
+#include "core/cli/console.h"
+#include "core/cli/exit_status.h"
+#include "core/cli/watch.h"
+#include "core/conclude/conclude.h"
+#include "core/gather/gather.h"
+#include "core/kernel/sysctl.h"
+#include "core/report/render.h"
+#include "core/sql/database.h"
+
+namespace hostcheck::cli {
+namespace {
+
+using checks::CheckResult;
+using checks::Outcome;
+using checks::Rule;
+using std::chrono::milliseconds;
+
+// What the checks need, and those that cannot even be planned.
+struct Plan {
+  facts::Request request;
+  std::vector<Rule> rules;
+  std::vector<CheckResult> failed;
+};
+
+void merge(const facts::Request& from, facts::Request& into) {
+  for (const auto& [name, table] : from) {
+    for (const auto& terms : table.readers()) into[name].add_reader(table.columns(), terms);
+  }
+}
+
+Plan plan_checks(Catalogue& catalogue, sql::Database& database) {
+  Plan plan;
+  plan.request["host"].add_reader({"name", "kernel", "boot_id", "machine_id"}, {});
+  for (const Error& error : catalogue.errors) {
+    complain(error.message());
+    CheckResult result;
+    result.id = "hostcheck.rule_refused";
+    result.outcome = Outcome::error;
+    result.reason = error.message();
+    plan.failed.push_back(std::move(result));
+  }
+  for (Rule& rule : catalogue.rules) {
+    if (auto request = checks::plan(rule, database)) {
+      merge(*request, plan.request);
+      plan.rules.push_back(std::move(rule));
+      continue;
+    } else {
+      complain(request.error().message());
+      CheckResult result;
+      result.id = rule.id;
+      result.outcome = Outcome::error;
+      result.reason = request.error().message();
+      plan.failed.push_back(std::move(result));
+    }
+  }
+  return plan;
+}
+
+std::vector<CheckResult> run_checks(const Plan& plan, const facts::Facts& facts, sql::Database& database,
+                                    const Watch& watch) {
+  std::vector<CheckResult> results;
+  for (const Rule& rule : plan.rules) {
+    if (!watch.over()) {
+      results.push_back(checks::run_rule(rule, facts, database));
+      continue;
+    }
+    CheckResult late;
+    late.id = rule.id;
+    late.outcome = Outcome::unknown;
+    late.reason = "--budget was used up before it could be run";
+    late.remedy = "a larger --budget";
+    results.push_back(std::move(late));
+  }
+  return results;
+}
+
+std::string text_in(const facts::TableData& table, std::string_view column) {
+  const auto index = table.info().column(column);
+  if (!index || table.size() == 0) return {};
+  std::string scratch;
+  const facts::Cell cell = table.cell(0, *index, scratch);
+  return std::string(cell.text);
+}
+
+conclude::HostIdentity identity(const facts::Facts& facts, const gather::Options& namespaces) {
+  conclude::HostIdentity host;
+  if (const facts::TableData* table = facts.find("host")) {
+    host.name = text_in(*table, "name");
+    host.kernel = text_in(*table, "kernel");
+    host.boot_id = text_in(*table, "boot_id");
+    host.machine_id = text_in(*table, "machine_id");
+  }
+  for (const auto& each : namespaces.asked) host.netns += (host.netns.empty() ? "" : ", ") + each.name;
+  return host;
+}
+
+// Whether a cure by this sysctl is one that the running kernel knows: in this namespace, or in the first one, where the
+// values of the whole machine are.
+bool has_sysctl(const std::string& name, const gather::Options& namespaces) {
+  const std::string path = "/proc/sys/" + kernel::swap_sysctl_separators(name);
+  const kernel::FileTree& files = namespaces.files;
+  if (files.exists(path)) return true;
+  for (const auto& each : namespaces.known) {
+    if (!each.first) continue;
+    const auto scope = kernel::NetnsScope::enter(each);
+    return scope && files.exists(path);
+  }
+  return false;
+}
+
+conclude::Report conclude_run(const Plan& plan, std::vector<CheckResult> results, const Catalogue& catalogue,
+                              const facts::Facts& facts, sql::Database& database, const gather::Options& namespaces) {
+  conclude::Report report;
+  conclude::Witnesses witnesses;
+  witnesses.clear_words = [&](const Rule& rule, std::string_view netns) {
+    const auto words = checks::clear_text(rule, facts, database, netns);
+    return words && *words ? **words : std::string{};
+  };
+  witnesses.has_sysctl = [&](std::string_view name) { return has_sysctl(std::string(name), namespaces); };
+  report.findings = conclude::draw_findings(plan.rules, results, witnesses);
+  results.insert(results.end(), plan.failed.begin(), plan.failed.end());
+  for (const auto& [id, option] : catalogue.left_out) {
+    CheckResult result;
+    result.id = id;
+    result.outcome = Outcome::skipped;
+    result.reason = option;
+    results.push_back(std::move(result));
+  }
+  std::stable_sort(results.begin(), results.end(),
+                   [](const CheckResult& a, const CheckResult& b) { return a.id < b.id; });
+  report.checks = std::move(results);
+  report.host = identity(facts, namespaces);
+  report.observed = facts.observed;
+  report.capabilities = capabilities();
+  conclude::judge(report, facts, plan.request);
+  return report;
+}
+
+int status_of(conclude::Verdict verdict) {
+  switch (verdict) {
+    case conclude::Verdict::ok:
+      return kExitOk;
+    case conclude::Verdict::warning:
+      return kExitWarning;
+    case conclude::Verdict::critical:
+      return kExitCritical;
+    case conclude::Verdict::unknown:
+      return kExitUnknown;
+  }
+  return kExitUnknown;
+}
+
+std::string render(const conclude::Report& report, const RunOptions& options) {
+  if (options.format == "json") return report::as_json(report);
+  if (options.format == "ndjson") return report::as_ndjson(report);
+  report::TextOptions text;
+  text.colour = use_colour(options.colour, !options.output.empty());
+  text.verbose = options.verbose;
+  text.quiet = options.quiet;
+  text.exit_status = status_of(report.verdict);
+  return report::as_text(report, text);
+}
+
+}  // namespace
+
+int run(const RunOptions& options) {
+  const auto start = Clock::now();
+  const auto started = std::chrono::system_clock::now();
+  if (!options.output.empty()) {
+    if (auto writable = can_write_whole(options.output); !writable) return fail(writable.error());
+  }
+  if (options.probe == "full") complain("--probe full: this version has no probes yet; none is sent");
+  auto catalogue = load_catalogue(options.rules);
+  if (!catalogue) return fail(catalogue.error());
+  auto database = sql::Database::open();
+  if (!database) return fail(database.error());
+  const Plan plan = plan_checks(*catalogue, *database);
+  auto namespaces = gather::plan_namespaces(options.netns, plan.request.contains("namespaces"));
+  if (!namespaces) return fail(namespaces.error());
+
+  const Watch watch(start, start + options.budget, !options.quiet);
+  const facts::Facts facts = gather::observe(plan.request, *namespaces, std::min(options.observe, options.budget),
+                                             [&](milliseconds window) { watch.wait(window); });
+  database->use(facts);
+  std::vector<CheckResult> results = run_checks(plan, facts, *database, watch);
+  conclude::Report report = conclude_run(plan, std::move(results), *catalogue, facts, *database, *namespaces);
+  report.started = started;
+  report.duration = std::chrono::duration_cast<milliseconds>(Clock::now() - start);
+
+  const std::string text = render(report, options);
+  if (options.output.empty()) return print(text) ? status_of(report.verdict) : kExitUnknown;
+  if (auto written = write_whole(options.output, text); !written) return fail(written.error());
+  return status_of(report.verdict);
+}
+
+}  // namespace hostcheck::cli

@@ -1,0 +1,152 @@
+#include <memory>
+
+#include "core/base/text.h"
+#include "core/cli/command_spec.h"
+#include "core/cli/config.h"
+
+namespace hostcheck::cli {
+namespace {
+
+struct Raw {
+  RawRun run;
+  std::optional<std::string> config;
+};
+
+std::chrono::milliseconds duration(const std::string& name, const std::string& text) {
+  const auto parsed = parse_duration(text);
+  if (!parsed) throw Wrong{name + " '" + text + "': " + parsed.error().detail};
+  return *parsed;
+}
+
+Setting setting(const std::string& text) {
+  const auto equals = text.find('=');
+  const auto dot = text.substr(0, equals).find('.');
+  if (equals == std::string::npos || dot == std::string::npos)
+    throw Wrong{"--set '" + text + "': write it as ID.PARAM=VALUE"};
+  return {text.substr(0, equals), text.substr(equals + 1), "--set"};
+}
+
+// The configuration: the named one, else the system's where there is one.
+RawRun config_of(const std::optional<std::string>& named) {
+  auto config = read_config(named.value_or(kSystemConfig));
+  if (config) return std::move(*config);
+  if (!named && config.error().code == ErrorCode::vanished) return {};
+  throw Wrong{config.error().message()};
+}
+
+void require_choice(const std::string& name, const std::string& value, const std::vector<std::string>& choices) {
+  std::string all;
+  for (const std::string& each : choices) {
+    if (each == value) return;
+    all += (all.empty() ? std::string{} : std::string(", ")) + each;
+  }
+  throw Wrong{name + " '" + value + "': one of " + all + did_you_mean(value, choices)};
+}
+
+const std::vector<std::string>& formats() {
+  static const std::vector<std::string> all = {"text", "json", "ndjson"};
+  return all;
+}
+const std::vector<std::string>& probe_modes() {
+  static const std::vector<std::string> all = {"off", "auto", "full"};
+  return all;
+}
+const std::vector<std::string>& colour_modes() {
+  static const std::vector<std::string> all = {"auto", "always", "never"};
+  return all;
+}
+
+RunOptions finish(Raw& raw) {
+  fill_from(raw.run, config_of(raw.config));
+  RawRun& given = raw.run;
+  RunOptions options;
+  options.rules = {given.rules, given.only, given.skip, given.area, given.set};
+  if (given.observe) options.observe = duration("--observe", *given.observe);
+  if (given.budget) options.budget = duration("--budget", *given.budget);
+  if (options.budget.count() == 0) throw Wrong{"--budget '" + *given.budget + "': a run takes longer than that"};
+  options.netns = given.netns.value_or("");
+  options.format = given.format.value_or(options.format);
+  options.probe = given.probe.value_or(options.probe);
+  options.output = given.output.value_or("");
+  options.quiet = given.quiet.value_or(false);
+  options.verbose = given.verbose.value_or(false);
+  const std::string colour = given.color.value_or("auto");
+  // Values of the configuration were not checked on the command line.
+  require_choice("--format", options.format, formats());
+  require_choice("--probe", options.probe, probe_modes());
+  require_choice("--color", colour, colour_modes());
+  options.colour = colour == "always" ? Colour::always : colour == "never" ? Colour::never : Colour::automatic;
+  return options;
+}
+
+constexpr const char* kNotes =
+    "Examples:\n"
+    "  hostcheck run                         everything, watching for 2 seconds\n"
+    "  hostcheck run --observe 10s --netns all\n"
+    "  hostcheck run --only 'listen.*' --only 'conntrack.*' --verbose\n"
+    "  hostcheck run --set socket.idle_without_keepalive.min_count=10\n"
+    "  hostcheck run --format json --output /var/tmp/report.json\n"
+    "\n"
+    "Configuration: /etc/hostcheck/hostcheck.toml takes the same options by the same names, for\n"
+    "example observe = \"5s\" or skip = [\"nic.*\"], and parameters as [set.\"ID\"] with PARAM = VALUE\n"
+    "below. The command line wins. Rules of this site go to /etc/hostcheck/rules.d/*.toml.\n"
+    "\n"
+    "Exit status: 0 no finding at warning or above; 1 warning; 2 critical; 64 wrong usage or\n"
+    "configuration; 3 the run failed, or there is no finding at warning or above and too little\n"
+    "was seen to call that good: no check could be run, more than half of those that were run are\n"
+    "unknown, one failed (a rule file that cannot be used counts), or links, routes, listeners or\n"
+    "counters were asked for and could not be read. A refuted finding counts for nothing.";
+
+}  // namespace
+
+CommandSpec run_spec() {
+  auto raw = std::make_shared<Raw>();
+  const auto text = [raw](std::optional<std::string> RawRun::*member) {
+    return [raw, member](const std::string& value) { raw->run.*member = value; };
+  };
+  const auto list = [raw](std::vector<std::string> RawRun::*member) {
+    return [raw, member](const std::string& value) { (raw->run.*member).push_back(value); };
+  };
+  CommandSpec spec;
+  spec.name = "run";
+  spec.summary = "Find out what is wrong with this host's networking. The main job";
+  spec.options = {
+      {"--only", "GLOB", "Run only the checks whose id matches (repeatable)", {}, list(&RawRun::only)},
+      {"--skip", "GLOB", "Leave out the checks whose id matches (repeatable)", {}, list(&RawRun::skip)},
+      {"--area", "NAME", "Run only the checks of this area, e.g. tcp (repeatable)", {}, list(&RawRun::area)},
+      {"--observe",
+       "DURATION",
+       "How long to watch what counts and moves (2s); 0: not at all",
+       {},
+       text(&RawRun::observe)},
+      {"--probe", "MODE", "off, auto or full: this version has no probes yet and sends none", probe_modes(),
+       text(&RawRun::probe)},
+      {"--netns", "NAME", "Look at this network namespace, or at all (where it is run)", {}, text(&RawRun::netns)},
+      {"--budget", "DURATION", "End the run in this time with what it has (15s)", {}, text(&RawRun::budget)},
+      {"--set",
+       "ID.PARAM=VALUE",
+       "Set a check's parameter (repeatable)",
+       {},
+       [raw](const std::string& value) { raw->run.set.push_back(setting(value)); }},
+      {"--config",
+       "FILE",
+       "Read this in place of /etc/hostcheck/hostcheck.toml",
+       {},
+       [raw](const std::string& value) { raw->config = value; }},
+      {"--rules", "DIR", "Rules of this folder in place of the installed ones", {}, text(&RawRun::rules)},
+      {"--format", "NAME", "text, json or ndjson (text)", formats(), text(&RawRun::format)},
+      {"--output", "FILE", "Write the report there, whole or not at all", {}, text(&RawRun::output)},
+      {"--color", "WHEN", "auto, always or never (auto: on a terminal)", colour_modes(), text(&RawRun::color)},
+      {"--quiet", "", "Print findings only, and no progress", {}, [raw](const std::string&) { raw->run.quiet = true; }},
+      {"--verbose",
+       "",
+       "Print reasons, the source of each number, and every row",
+       {},
+       [raw](const std::string&) { raw->run.verbose = true; }},
+  };
+  spec.notes = kNotes;
+  spec.finish = [raw]() -> Command { return finish(*raw); };
+  return spec;
+}
+
+}  // namespace hostcheck::cli

@@ -1,0 +1,29 @@
+// Waiting while the host is observed: within the budget, with a progress line, until somebody presses Ctrl-C.
+#pragma once
+
+#include <chrono>
+
+namespace hostcheck::cli {
+
+using Clock = std::chrono::steady_clock;
+
+class Watch {
+ public:
+  // The run has to be over at deadline. progress: draw a line on standard error where that is a terminal.
+  // From now on a first SIGINT ends the waiting early, and a second one the process.
+  Watch(Clock::time_point start, Clock::time_point deadline, bool progress);
+
+  // Returns after the window, at an interrupt, or when what is left until the deadline is needed for the rest of the
+  // run.
+  void wait(std::chrono::milliseconds window) const;
+  // Whether an interrupt came.
+  [[nodiscard]] static bool interrupted();
+  [[nodiscard]] bool over() const { return Clock::now() >= deadline_; }
+
+ private:
+  Clock::time_point start_;
+  Clock::time_point deadline_;
+  bool progress_ = false;
+};
+
+}  // namespace hostcheck::cli
