@@ -4,6 +4,7 @@
 #include "core/gather/counter.h"
 #include "core/gather/host.h"
 #include "core/gather/kernel_log.h"
+#include "core/gather/netfilter.h"
 #include "core/gather/nic.h"
 #include "core/gather/resolver.h"
 #include "core/gather/rtnl.h"
@@ -20,7 +21,7 @@ std::span<const Source* const> sources() {
       &sysctl_source(),          &counter_source(),  &sockstat_source(),   &protocol_source(),
       &softnet_source(),         &softirq_source(),  &interrupt_source(),  &file_handle_source(),
       &tcp_memory_source(),      &resolver_source(), &kernel_log_source(), &rtnl_source(),
-      &neighbour_table_source(), &socket_source(),
+      &neighbour_table_source(), &socket_source(),   &netfilter_source(),
   };
   return all;
 }

@@ -44,6 +44,21 @@ std::uint64_t read_be64(std::span<const std::uint8_t> payload) {
   return read_be<std::uint64_t>(payload);
 }
 
+bool AttributeReader::next() {
+  if (left_.size() < NLA_HDRLEN) return false;
+  nlattr header{};
+  __builtin_memcpy(&header, left_.data(), sizeof header);
+  if (header.nla_len < NLA_HDRLEN || header.nla_len > left_.size()) {
+    bad_ = true;
+    left_ = {};
+    return false;
+  }
+  type_ = header.nla_type & NLA_TYPE_MASK;
+  payload_ = left_.subspan(NLA_HDRLEN, header.nla_len - NLA_HDRLEN);
+  left_ = left_.subspan(std::min<std::size_t>(NLA_ALIGN(header.nla_len), left_.size()));
+  return true;
+}
+
 Result<bool> module_present(const FileTree& files, std::string_view module) {
   const auto loaded = files.read("/proc/modules");
   if (!loaded) {
