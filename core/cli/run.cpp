@@ -38,7 +38,6 @@ Plan plan_checks(Catalogue& catalogue, sql::Database& database) {
   Plan plan;
   plan.request["host"].add_reader({"name", "kernel", "boot_id", "machine_id"}, {});
   for (const Error& error : catalogue.errors) {
-    complain(error.message());
     CheckResult result;
     result.id = "hostcheck.rule_refused";
     result.outcome = Outcome::error;
@@ -51,7 +50,6 @@ Plan plan_checks(Catalogue& catalogue, sql::Database& database) {
       plan.rules.push_back(std::move(rule));
       continue;
     } else {
-      complain(request.error().message());
       CheckResult result;
       result.id = rule.id;
       result.outcome = Outcome::error;
@@ -183,6 +181,11 @@ int run(const RunOptions& options) {
   const Plan plan = plan_checks(*catalogue, *database);
   auto namespaces = gather::plan_namespaces(options.netns, plan.request.contains("namespaces"));
   if (!namespaces) return fail(namespaces.error());
+
+  // A text report on standard output tells them itself.
+  if (options.format != "text" || options.quiet || !options.output.empty()) {
+    for (const CheckResult& each : plan.failed) complain(each.reason);
+  }
 
   const Watch watch(start, start + options.budget, !options.quiet);
   const facts::Facts facts = gather::observe(plan.request, *namespaces, std::min(options.observe, options.budget),

@@ -216,14 +216,16 @@ void judge(Report& report, const facts::Facts& facts, const facts::Request& requ
     if (check.outcome == Outcome::unknown || check.outcome == Outcome::error) ++blind;
     if (check.outcome == Outcome::error && failed.empty()) failed = check.id + " failed: " + check.reason;
   }
+  const std::string not_judged = "this host could not be judged: ";
   if (run == 0) {
-    report.unjudged = "no check was run";
+    report.unjudged = not_judged + "no check was run";
   } else if (blind * 2 > run) {
-    report.unjudged = std::to_string(blind) + " of " + std::to_string(run) + " checks could not see what they judge by";
-  } else if (std::string table = unreadable_core_table(facts, request); !table.empty()) {
-    report.unjudged = std::move(table);
+    report.unjudged =
+        not_judged + std::to_string(blind) + " of " + std::to_string(run) + " checks could not see what they judge by";
+  } else if (const std::string table = unreadable_core_table(facts, request); !table.empty()) {
+    report.unjudged = not_judged + table;
   } else if (!failed.empty()) {
-    report.unjudged = std::move(failed);
+    report.unjudged = "no fault was found, but not by all that was asked for: " + failed;
   }
   if (!report.unjudged.empty()) report.verdict = Verdict::unknown;
 }

@@ -75,6 +75,19 @@ std::vector<Reason> reasons(const conclude::Report& report, Outcome outcome) {
   return all;
 }
 
+std::vector<std::string> ids_of(const conclude::Report& report, Outcome outcome) {
+  std::vector<std::string> ids;
+  for (const CheckResult& check : report.checks) {
+    if (check.outcome == outcome) ids.push_back(check.id);
+  }
+  return ids;
+}
+
+std::string ids_text(std::vector<std::string> ids) {
+  for (std::size_t at = 0; at + 1 < ids.size(); ++at) ids[at] += ',';
+  return labelled_list("", ids, " ");
+}
+
 std::string reasons_text(const conclude::Report& report, Outcome outcome, std::string_view label,
                          std::string_view what) {
   const std::size_t number = count(report, outcome);
@@ -84,9 +97,7 @@ std::string reasons_text(const conclude::Report& report, Outcome outcome, std::s
     std::string line =
         fmt::format("{}: {}", count_of(reason.ids.size(), what), reason.text.empty() ? "no reason" : reason.text);
     out += labelled(out.empty() ? label : "", line);
-    std::vector<std::string> ids = reason.ids;
-    for (std::size_t at = 0; at + 1 < ids.size(); ++at) ids[at] += ',';
-    out += labelled_list("", ids, " ");
+    out += ids_text(reason.ids);
   }
   return out;
 }
@@ -147,11 +158,7 @@ std::string text_of_checks(const conclude::Report& report, const TextOptions& op
   const std::size_t clear = count(report, Outcome::clear);
   if (clear != 0 && !nothing_but_good(report)) {
     out += "clear     " + count_of(clear, "check") + '\n';
-    if (options.verbose) {
-      for (const CheckResult& check : report.checks) {
-        if (check.outcome == Outcome::clear) out += labelled("", check.id);
-      }
-    }
+    if (options.verbose) out += ids_text(ids_of(report, Outcome::clear));
   }
   out += partly_text(report);
   out += reasons_text(report, Outcome::unknown, "unknown", "check");
@@ -171,7 +178,7 @@ std::string as_text(const conclude::Report& report, const TextOptions& options) 
   if (!options.quiet) out += header(report);
   if (report.verdict == conclude::Verdict::unknown) {
     if (!options.quiet) out += '\n';
-    std::string line = labelled("UNKNOWN", "this host could not be judged: " + printable(report.unjudged));
+    std::string line = labelled("UNKNOWN", printable(report.unjudged));
     if (options.colour) line.replace(0, 7, "\x1b[1;35mUNKNOWN\x1b[0m");
     out += line;
   }

@@ -52,9 +52,9 @@ std::string value_text(const facts::Value& value) {
   return "unknown";
 }
 
-// "accept queue 129 connections", "dropped 57 SYNs in 2.0 s"
+// "accept queue: 129 connections", "dropped: 57 SYNs in 2.0 s"
 std::string evidence_text(const checks::Evidence& evidence, bool verbose) {
-  std::string text = printable(evidence.what) + " " + value_text(evidence.value);
+  std::string text = printable(evidence.what) + ": " + value_text(evidence.value);
   if (!evidence.unit.empty()) text += " " + evidence.unit;
   constexpr std::string_view kDelta = "delta over ";
   if (evidence.when.starts_with(kDelta)) {

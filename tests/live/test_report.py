@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+"""The JSON report is what its schema says, and every format tells the same."""
+
+import json
+import os
+import subprocess
+import tempfile
+import unittest
+
+import support
+
+try:
+    import jsonschema
+except ImportError:
+    support.skip_all("python3-jsonschema is not installed")
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+SCHEMA = os.path.join(ROOT, "core", "report", "report.schema.json")
+
+
+def run(*words):
+    return subprocess.run([support.HOSTCHECK, "run", *words], capture_output=True, text=True, timeout=60)
+
+
+class Report(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        with open(SCHEMA, encoding="utf-8") as file:
+            cls.schema = json.load(file)
+        cls.netns = support.Netns("report")
+        # A namespace with findings of two severities, without traffic.
+        cls.netns.sysctl("net.ipv4.tcp_window_scaling", 0)
+        cls.netns.sysctl("net.ipv4.tcp_sack", 0)
+
+    def validate(self, text):
+        report = json.loads(text)
+        jsonschema.validate(report, self.schema, cls=jsonschema.Draft202012Validator)
+        return report
+
+    def test_the_schema_is_a_schema(self):
+        jsonschema.Draft202012Validator.check_schema(self.schema)
+
+    def test_the_schema_refuses_what_is_wrong(self):
+        report = json.loads(run("--observe", "0", "--only", "tcp.*", "--format", "json").stdout)
+        for key, value in (("verdict", "fine"), ("started", "today"), ("checks", [{"id": "x"}])):
+            with self.subTest(key), self.assertRaises(jsonschema.ValidationError):
+                jsonschema.validate(dict(report, **{key: value}), self.schema)
+
+    def test_a_report_with_findings(self):
+        done = run("--observe", "0", "--netns", self.netns.name, "--format", "json")
+        report = self.validate(done.stdout)
+        ids = [finding["id"] for finding in report["findings"]]
+        self.assertIn("tcp.window_scaling_disabled", ids)
+        self.assertEqual(report["host"]["netns"], self.netns.name)
+        self.assertEqual(report["observed_ms"], 0)
+        self.assertEqual({"ok": 0, "warning": 1, "critical": 2, "unknown": 3}[report["verdict"]], done.returncode)
+        skipped = [check for check in report["checks"] if check["outcome"] == "skipped"]
+        self.assertTrue(skipped, "checks that need an observation are skipped without one")
+
+    def test_a_report_with_an_observation(self):
+        report = self.validate(run("--observe", "200ms", "--format", "json").stdout)
+        self.assertGreaterEqual(report["observed_ms"], 200)
+        self.assertGreaterEqual(report["duration_ms"], report["observed_ms"])
+
+    def test_a_report_that_could_not_judge(self):
+        with tempfile.TemporaryDirectory() as folder:
+            os.mkdir(os.path.join(folder, "tcp"))
+            with open(os.path.join(folder, "tcp", "broken.toml"), "w", encoding="utf-8") as file:
+                file.write("id = \n")
+            done = run("--observe", "0", "--rules", folder, "--format", "json")
+        report = self.validate(done.stdout)
+        self.assertEqual((report["verdict"], done.returncode), ("unknown", 3))
+
+    def test_ndjson_is_the_same_report_line_by_line(self):
+        words = ("--observe", "0", "--netns", self.netns.name)
+        whole = json.loads(run(*words, "--format", "json").stdout)
+        lines = [json.loads(line) for line in run(*words, "--format", "ndjson").stdout.splitlines()]
+        self.assertEqual(lines[0]["record"], "run")
+        self.assertEqual(lines[0]["schema"], "hostcheck.report/1")
+        self.assertEqual(lines[-1]["record"], "verdict")
+        self.assertEqual(lines[-1]["verdict"], whole["verdict"])
+        findings = [line for line in lines if line["record"] == "finding"]
+        self.assertEqual([each["id"] for each in findings], [each["id"] for each in whole["findings"]])
+        checks = [(line["id"], line["outcome"]) for line in lines if line["record"] == "check"]
+        self.assertEqual(checks, [(each["id"], each["outcome"]) for each in whole["checks"]])
+
+    def test_the_text_names_every_finding(self):
+        words = ("--observe", "0", "--netns", self.netns.name)
+        whole = json.loads(run(*words, "--format", "json").stdout)
+        text = run(*words, "--format", "text").stdout
+        for finding in whole["findings"]:
+            self.assertIn(finding["id"], text)
+        for check in whole["checks"]:
+            if check["outcome"] in ("unknown", "error"):
+                self.assertIn(check["id"], text)
+
+
+if __name__ == "__main__":
+    support.need_root()
+    support.main()
