@@ -22,8 +22,9 @@ const TableInfo& Process::table() {
                                            "Limit up to which it may raise that itself; NULL: unlimited")
           .column<&Process::cgroup>("cgroup", "", "/proc/PID/cgroup", "Control group")
           .column<&Process::start_age_s>("start_age_s", "s", "/proc/PID/stat starttime", "Time since it was started")
-          .column<&Process::sockets>("sockets", "sockets", "/proc/PID/fd",
-                                     "TCP and UDP sockets it holds in this namespace")
+          .column<&Process::sockets>(
+              "sockets", "sockets", "/proc/PID/fd",
+              "TCP and UDP sockets it holds in this namespace; only listeners where the query says listens = 1")
           .column<&Process::listens>("listens", "", "sock_diag", "Holds a listening TCP socket")
           .column<&Process::ports>("ports", "", "sock_diag", "TCP ports it listens on, \"80,443\"; NULL: none")
           .build();

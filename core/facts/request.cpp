@@ -45,6 +45,22 @@ int compare(const Cell& a, const Cell& b) {
 void TableRequest::add_reader(const std::set<std::string>& columns, std::vector<Constraint> all_of) {
   columns_.insert(columns.begin(), columns.end());
   readers_.push_back(std::move(all_of));
+  reader_columns_.push_back(columns);
+}
+
+TableRequest TableRequest::readers_of(std::span<const std::string_view> columns) const {
+  TableRequest some;
+  for (std::size_t at = 0; at < readers_.size(); ++at) {
+    const auto& read = reader_columns_[at];
+    const bool any = std::any_of(columns.begin(), columns.end(),
+                                 [&](std::string_view column) { return read.contains(std::string(column)); });
+    if (any) some.add_reader(read, readers_[at]);
+  }
+  return some;
+}
+
+void TableRequest::merge(const TableRequest& other) {
+  for (std::size_t at = 0; at < other.readers_.size(); ++at) add_reader(other.reader_columns_[at], other.readers_[at]);
 }
 
 bool TableRequest::wants(std::string_view column) const {

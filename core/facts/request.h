@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,12 +43,19 @@ class TableRequest {
   // filter while they parse, before a row is made.
   [[nodiscard]] bool may_want(std::string_view column, const Value& value) const;
 
+  // The readers that read any of these columns, on their own: for what is costly to find out, and only for the rows
+  // that they want.
+  [[nodiscard]] TableRequest readers_of(std::span<const std::string_view> columns) const;
+  // Adds every reader of another request for the same table.
+  void merge(const TableRequest& other);
+
   [[nodiscard]] const std::set<std::string>& columns() const { return columns_; }
   [[nodiscard]] const std::vector<std::vector<Constraint>>& readers() const { return readers_; }
 
  private:
   std::set<std::string> columns_;
   std::vector<std::vector<Constraint>> readers_;
+  std::vector<std::set<std::string>> reader_columns_;  // of each of readers_
 };
 
 // Whether a value satisfies a constraint as SQLite would say (text compared bytewise, NULL satisfies only is_null).

@@ -16,11 +16,12 @@ bool can_judge(const Column& column, const Constraint& constraint) {
 
 }  // namespace
 
-RowFilter::RowFilter(const TableInfo& info, const TableRequest* request) {
+RowFilter::RowFilter(const TableInfo& info, const TableRequest* request, std::span<const std::string_view> unknown) {
   if (request == nullptr) return;
   for (const std::vector<Constraint>& all_of : request->readers()) {
     std::vector<Term> terms;
     for (const Constraint& each : all_of) {
+      if (std::find(unknown.begin(), unknown.end(), each.column) != unknown.end()) continue;
       const auto at = info.column(each.column);
       if (at && can_judge(info.columns[*at], each)) terms.push_back({&info.columns[*at], each});
     }

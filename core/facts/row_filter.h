@@ -1,6 +1,7 @@
 // Which rows somebody wants, decided on a row that was just made, before it is kept.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,8 +15,9 @@ namespace hostcheck::facts {
 // samples, or with a value of another type than the column) count as satisfied: a row too many costs nothing but room.
 class RowFilter {
  public:
-  // request nullptr: everything is wanted.
-  RowFilter(const TableInfo& info, const TableRequest* request);
+  // request nullptr: everything is wanted. unknown: columns that rows do not have yet when they are asked about; terms
+  // on them count as satisfied.
+  RowFilter(const TableInfo& info, const TableRequest* request, std::span<const std::string_view> unknown = {});
   // Whether every row is wanted, so that asking is needless.
   [[nodiscard]] bool wants_all() const { return readers_.empty(); }
   // row: a row struct of the table.

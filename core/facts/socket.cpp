@@ -138,7 +138,9 @@ const TableInfo& Listener::table() {
                                    "Takes no IPv4 connections; NULL for IPv4 sockets")
         .column<&Listener::mark>("mark", "", "INET_DIAG_MARK", "SO_MARK; NULL without CAP_NET_ADMIN")
         .column<&Listener::cgroup_id>("cgroup_id", "", "INET_DIAG_CGROUP_ID", "Identity of the socket's control group")
-        .column<&Listener::owners>("owners", "processes", "/proc/PID/fd", "Processes that hold the socket");
+        .column<&Listener::owners>(
+            "owners", "processes", "/proc/PID/fd",
+            "Processes that hold the socket among their first 64 descriptors, or 1 that holds it further on");
     return owner_columns(builder).build();
   }();
   return info;

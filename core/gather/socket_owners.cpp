@@ -9,6 +9,7 @@
 
 #include "core/base/number_index.h"
 #include "core/facts/process.h"
+#include "core/facts/row_filter.h"
 #include "core/facts/socket.h"
 #include "core/gather/socket_plan.h"
 #include "core/kernel/process.h"
@@ -65,22 +66,26 @@ class Owners {
   }
 
   [[nodiscard]] kernel::SearchExtent extent() const {
-    if (wants("listeners", "owners") || wants("processes", "sockets")) return kernel::SearchExtent::everything;
-    return processes_ != nullptr ? kernel::SearchExtent::whole_round : kernel::SearchExtent::until_found;
+    if (wants("processes", "sockets")) return kernel::SearchExtent::everything;
+    return processes_ != nullptr || wants("listeners", "owners") ? kernel::SearchExtent::whole_round
+                                                                 : kernel::SearchExtent::until_found;
   }
 
+  // Of the rows that a reader of an owner column wants: other rows need no owner.
   template <typename Row>
-  void add_inodes(std::size_t from) {
-    const auto& rows = task_.out.rows<Row>();
+  void add_inodes(std::string_view table, std::size_t from) {
+    const TableRequest readers = task_.asked(table)->readers_of(kOwnerColumns);
+    facts::RowFilter filter(Row::table(), &readers, kOwnerColumns);
+    auto& rows = task_.out.rows<Row>();
     for (std::size_t at = from; at < rows.size(); ++at) {
-      if (rows[at].inode != 0) inodes_.push_back(rows[at].inode);
+      if (rows[at].inode != 0 && filter.wants(&rows[at])) inodes_.push_back(rows[at].inode);
     }
   }
 
   void collect_inodes() {
-    if (listeners_) add_inodes<facts::Listener>(begin_.listeners);
-    if (connections_) add_inodes<facts::Connection>(begin_.connections);
-    if (udp_) add_inodes<facts::UdpSocket>(begin_.udp);
+    if (listeners_) add_inodes<facts::Listener>("listeners", begin_.listeners);
+    if (connections_) add_inodes<facts::Connection>("connections", begin_.connections);
+    if (udp_) add_inodes<facts::UdpSocket>("udp_sockets", begin_.udp);
     if (processes_ != nullptr) {
       for (const OwnedSocket& each : owned_) inodes_.push_back(each.inode);
     }
@@ -263,8 +268,9 @@ class Owners {
   template <typename Row>
   [[nodiscard]] bool any_ownerless(std::size_t from) const {
     const auto& rows = task_.out.rows<Row>();
-    return std::any_of(rows.begin() + static_cast<std::ptrdiff_t>(from), rows.end(),
-                       [](const Row& row) { return row.inode != 0 && row.owner == nullptr; });
+    return std::any_of(rows.begin() + static_cast<std::ptrdiff_t>(from), rows.end(), [&](const Row& row) {
+      return row.owner == nullptr && index_.find(row.inode) != NumberIndex::kNone;
+    });
   }
   [[nodiscard]] bool ownerless(std::string_view table) const {
     if (table == "listeners") return any_ownerless<facts::Listener>(begin_.listeners);
