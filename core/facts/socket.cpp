@@ -132,6 +132,10 @@ const TableInfo& Listener::table() {
         .column<&Listener::oldest_unaccepted_ms>(
             "oldest_unaccepted_ms", "ms", "tcp_info.tcpi_last_data_recv of those",
             "The longest time that one of them has neither been accepted nor sent data")
+        .counter<&Listener::oldest_unaccepted>(
+            "oldest_unaccepted", "", "inet_diag_sockid.idiag_cookie of those",
+            "Sum of the identities of those that wait longest (within 1 s): a delta of 0 says that none of "
+            "them was accepted")
         .counter<&Listener::drops>("drops", "packets", "INET_DIAG_SKMEMINFO SK_MEMINFO_DROPS",
                                    "Packets that it turned away: 1 for a refused SYN, 2 for a refused last ACK")
         .column<&Listener::v6only>("v6only", "", "INET_DIAG_SKV6ONLY",

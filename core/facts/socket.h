@@ -138,6 +138,8 @@ struct Listener {
   std::optional<std::uint32_t> half_open;
   std::optional<std::uint32_t> unaccepted;
   std::optional<std::uint32_t> oldest_unaccepted_ms;
+  std::optional<Counter>
+      oldest_unaccepted;  // no count: which they are, so that an equal value says that none was taken
   std::optional<Counter> drops;
   std::optional<bool> v6only;
   std::optional<std::uint32_t> mark;

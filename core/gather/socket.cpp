@@ -135,6 +135,7 @@ class Gathering {
     each.local = socket.local;
     each.port = socket.local_port;
     each.ifindex = socket.ifindex;
+    each.cookie = socket.cookie;
     each.half_open = socket.state == SocketState::syn_recv;
     constexpr std::size_t kEnd = offsetof(facts::TcpInfo, last_data_recv) + sizeof(std::uint32_t);
     if (!each.half_open && socket.tcp_info.size() >= kEnd) {

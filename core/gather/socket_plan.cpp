@@ -62,6 +62,11 @@ bool processes_that_listen_only(const TableRequest& processes) {
   return values && *values == std::vector<std::int64_t>{1};
 }
 
+bool wants_oldest(const TableRequest& listeners) {
+  return listeners.wants("oldest_unaccepted_ms") || listeners.wants("oldest_unaccepted") ||
+         listeners.wants("oldest_unaccepted_delta");
+}
+
 void plan_tcp(const facts::Request& request, SocketPlan& plan) {
   const TableRequest* listeners = asked(request, "listeners");
   const TableRequest* connections = asked(request, "connections");
@@ -69,7 +74,7 @@ void plan_tcp(const facts::Request& request, SocketPlan& plan) {
   query.congestion = wants_from(connections, facts::Connection::table(), "INET_DIAG_CONG");
   query.tos = wants_from(connections, facts::Connection::table(), "INET_DIAG_TOS");
   query.tcp_info = wants_from(connections, facts::Connection::table(), "tcpi_") ||
-                   (listeners != nullptr && listeners->wants("oldest_unaccepted_ms"));
+                   (listeners != nullptr && wants_oldest(*listeners));
   query.memory = wants_from(connections, facts::Connection::table(), "SK_MEMINFO") ||
                  wants_from(listeners, facts::Listener::table(), "INET_DIAG_SKMEMINFO");
 
@@ -132,7 +137,7 @@ SocketPlan plan_sockets(const facts::Request& request) {
   SocketPlan plan;
   if (const TableRequest* listeners = asked(request, "listeners")) {
     plan.half_open = listeners->wants("half_open");
-    plan.unaccepted = listeners->wants("unaccepted") || listeners->wants("oldest_unaccepted_ms");
+    plan.unaccepted = listeners->wants("unaccepted") || wants_oldest(*listeners);
     plan.listener_states = kListen;
     if (plan.half_open) plan.listener_states |= state_bit(SocketState::syn_recv);
     if (plan.unaccepted) plan.listener_states |= kMayWaitForAccept;

@@ -39,6 +39,36 @@ void count(const WaitingConnection& waiting, CountWhat what, Listener& listener)
     listener.oldest_unaccepted_ms = std::max(listener.oldest_unaccepted_ms.value_or(0), *waiting.age_ms);
 }
 
+// accept(2) takes the connection first that has waited longest. Ages are those of the last data in jiffies and move
+// together, so the same connections are near the longest in both samples unless one was accepted.
+constexpr std::uint32_t kNearOldestMs = 1000;
+
+void identify_oldest(const WaitingConnection& waiting, Listener& listener) {
+  if (waiting.half_open || !waiting.age_ms || !listener.oldest_unaccepted_ms) return;
+  if (*waiting.age_ms + kNearOldestMs < *listener.oldest_unaccepted_ms) return;
+  constexpr std::uint64_t kFitsSql = 0x3fff'ffff'ffff'ffff;
+  const std::uint64_t sum = listener.oldest_unaccepted ? listener.oldest_unaccepted->value : 0;
+  listener.oldest_unaccepted = facts::Counter((sum + waiting.cookie) & kFitsSql);
+}
+
+// Calls visit for each listener at which the kernel may have queued the connection.
+template <typename Visit>
+void find_listeners(const std::vector<Listener*>& by_port, const WaitingConnection& waiting, Visit visit) {
+  const IpAddress local = unmapped(waiting.local);
+  auto at = std::lower_bound(by_port.begin(), by_port.end(), waiting.port,
+                             [](const Listener* listener, std::uint16_t port) { return listener->port < port; });
+  auto best = by_port.end();
+  int best_score = 0;
+  for (; at != by_port.end() && (*at)->port == waiting.port; ++at) {
+    const int points = score(**at, waiting, local);
+    if (points <= best_score) continue;
+    best = at;
+    best_score = points;
+  }
+  // best is the first of those that share its place.
+  for (at = best; at != by_port.end() && same_place(**at, **best); ++at) visit(**at);
+}
+
 }  // namespace
 
 void count_waiting(std::span<const WaitingConnection> waiting, CountWhat what, std::span<Listener> listeners) {
@@ -62,19 +92,11 @@ void count_waiting(std::span<const WaitingConnection> waiting, CountWhat what, s
     for (; first != end; ++first) (*first)->sharing = sharing;
   }
   for (const WaitingConnection& each : waiting) {
-    const IpAddress local = unmapped(each.local);
-    auto at = std::lower_bound(by_port.begin(), by_port.end(), each.port,
-                               [](const Listener* listener, std::uint16_t port) { return listener->port < port; });
-    auto best = by_port.end();
-    int best_score = 0;
-    for (; at != by_port.end() && (*at)->port == each.port; ++at) {
-      const int points = score(**at, each, local);
-      if (points <= best_score) continue;
-      best = at;
-      best_score = points;
-    }
-    // best is the first of those that share its place.
-    for (at = best; at != by_port.end() && same_place(**at, **best); ++at) count(each, what, **at);
+    find_listeners(by_port, each, [&](Listener& listener) { count(each, what, listener); });
+  }
+  if (!what.unaccepted) return;
+  for (const WaitingConnection& each : waiting) {
+    find_listeners(by_port, each, [&](Listener& listener) { identify_oldest(each, listener); });
   }
 }
 

@@ -14,13 +14,14 @@ struct WaitingConnection {
   IpAddress local;
   std::uint16_t port = 0;
   std::uint32_t ifindex = 0;
+  std::uint64_t cookie = 0;
   bool half_open = false;               // else it waits for accept(2)
   std::optional<std::uint32_t> age_ms;  // since its last data; absent: not read
 };
 
 // Counts each at the listener that the kernel would choose for it, or at each of those that share an address by
-// SO_REUSEPORT: which of these has it is not told. Sets half_open, unaccepted and oldest_unaccepted_ms where they are
-// asked for.
+// SO_REUSEPORT: which of these has it is not told. Sets half_open, and unaccepted with oldest_unaccepted_ms and
+// oldest_unaccepted, where they are asked for.
 struct CountWhat {
   bool half_open = false;
   bool unaccepted = false;
