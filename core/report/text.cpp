@@ -24,24 +24,35 @@ std::string count_of(std::size_t number, std::string_view what) {
   return fmt::format("{} {}{}", number, what, number == 1 ? "" : "s");
 }
 
+// "namespace init", "namespaces init, web"; many are counted and not listed.
+std::string places_text(const std::string& netns) {
+  constexpr std::size_t kMost = 4;
+  std::size_t number = 1;
+  for (auto at = netns.find(", "); at != std::string::npos; at = netns.find(", ", at + 2)) ++number;
+  if (number > kMost) return fmt::format("{} namespaces", number);
+  return (number == 1 ? "namespace " : "namespaces ") + printable(netns);
+}
+
 std::string header(const conclude::Report& report) {
   const std::string time = utc(report.started).substr(11, 8) + "Z";
   std::vector<std::string> pieces = {
       "hostcheck " + std::string(version()),
       printable(report.host.name),
       "Linux " + printable(report.host.kernel),
-      "namespace " + printable(report.host.netns),
+      places_text(report.host.netns),
       report.observed.count() == 0 ? "not watched" : "watched " + seconds(report.observed),
       time};
-  std::string out;
-  std::size_t column = 0;
-  for (const std::string& piece : pieces) {
-    const bool fits = column == 0 || column + 3 + width_of(piece) <= kWidth;
-    if (column != 0) out += fits ? " · " : "\n  ";
-    column = fits ? column + (column == 0 ? 0 : 3) + width_of(piece) : 2 + width_of(piece);
-    out += piece;
+  std::vector<std::string> lines = {std::move(pieces.front())};
+  for (std::size_t at = 1; at < pieces.size(); ++at) {
+    if (width_of(lines.back()) + 3 + width_of(pieces[at]) <= kWidth) {
+      lines.back() += " · " + pieces[at];
+      continue;
+    }
+    for (const std::string& line : wrap(pieces[at], kWidth - 2)) lines.push_back("  " + line);
   }
-  return out + '\n';
+  std::string out;
+  for (const std::string& line : lines) out += line + '\n';
+  return out;
 }
 
 std::size_t count(const conclude::Report& report, Outcome outcome) {
