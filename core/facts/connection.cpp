@@ -289,7 +289,8 @@ void add_counters(Builder& builder) {
 const TableInfo& Connection::table() {
   static const TableInfo info = [] {
     Builder builder("connections",
-                    "TCP sockets that do not listen. tcp_info columns are NULL in TIME_WAIT and SYN_RECV, and "
+                    "TCP sockets that do not listen. tcp_info columns are NULL in TIME_WAIT, SYN_RECV and a FIN_WAIT2 "
+                    "that no process holds, and "
                     "where this kernel's tcp_info is older than the field");
     add_identity(builder);
     add_path(builder);
