@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <string>
 #include <unordered_set>
+#include <variant>
 
 #include "core/facts/sysctl.h"
 #include "core/kernel/sysctl.h"
@@ -29,6 +31,18 @@ void add_row(const Task& task, std::string_view name, std::string_view content, 
   task.out.rows<facts::Sysctl>().push_back(std::move(row));
 }
 
+// Every name that some reader asks for by itself, also where another one asks for all of them.
+std::set<std::string> exact_names(const facts::TableRequest& request) {
+  std::set<std::string> names;
+  for (const auto& terms : request.readers()) {
+    for (const facts::Constraint& term : terms) {
+      const auto* name = std::get_if<std::string>(&term.value);
+      if (term.column == "name" && term.op == facts::Constraint::Op::eq && name != nullptr) names.insert(*name);
+    }
+  }
+  return names;
+}
+
 // What only the first namespace has: of the names that are missing here, and of the patterns.
 void add_global_rows(const Task& task, const std::vector<std::string>& missing,
                      const kernel::SysctlSelection& selection, const std::unordered_set<std::string>& seen) {
@@ -40,7 +54,9 @@ void add_global_rows(const Task& task, const std::vector<std::string>& missing,
   }
   if (global.empty() || kernel::in_first_namespace(task.files)) return;
   const auto mark_absent = [&](const Error& error) {
-    for (const std::string& name : global.names) add_absence(task, name, error);
+    for (const std::string& name : exact_names(*task.asked(kTable))) {
+      if (kernel::may_be_global(name) && !seen.contains(name)) add_absence(task, name, error);
+    }
     for (const std::string& pattern : global.patterns) add_absence(task, pattern, error);
   };
   const auto first =
@@ -68,10 +84,9 @@ void gather_sysctls(const Task& task) {
   (void)task.out.rows<facts::Sysctl>();
   const kernel::SysctlSelection selection = kernel::select_sysctls(request->only_patterns("name"));
   std::unordered_set<std::string> seen;
-  const bool with_patterns = !selection.patterns.empty();
   const std::vector<std::string> missing =
       kernel::read_sysctls(task.files, selection, [&](std::string_view name, const Result<std::string_view>& content) {
-        if (with_patterns) seen.emplace(name);
+        seen.emplace(name);
         if (content) {
           add_row(task, name, *content, false);
         } else {

@@ -2,7 +2,7 @@
 // source named beside it prints; an earlier one wins over a later one.
 #include <algorithm>
 #include <array>
-#include <bitset>
+#include <cstdint>
 
 #include "core/base/text.h"
 #include "core/kernel/kernel_log.h"
@@ -117,16 +117,16 @@ constexpr auto kPatterns = std::to_array<Pattern>({
 
 // Drivers of network devices as their messages begin; what they say at warning and above is nic_error.
 constexpr auto kDrivers = std::to_array<std::string_view>({
-    "8139cp",    "8139too",  "alx",      "aqc111",     "atlantic",  "atl1c",         "ax88179_178a", "be2net",
-    "bna",       "bnx2",     "bnx2x",    "bnxt_en",    "cdc_ether", "cdc_ncm",       "cxgb4",        "cxgb4vf",
-    "dpaa2-eth", "dwmac",    "e100",     "e1000",      "e1000e",    "ena",           "enic",         "fec",
-    "forcedeth", "fm10k",    "genet",    "gve",        "hinic",     "hns3",          "hv_netvsc",    "i40e",
-    "iavf",      "ice",      "idpf",     "igb",        "igbvf",     "igc",           "ionic",        "iwlwifi",
-    "ixgbe",     "ixgbevf",  "jme",      "lan743x",    "macb",      "mana",          "mlx4_core",    "mlx4_en",
-    "mlx5_core", "mvneta",   "myri10ge", "netxen_nic", "nfp",       "octeon_ep",     "pcnet32",      "qede",
-    "qed",       "qlcnic",   "qlge",     "r8152",      "r8169",     "sfc",           "siena",        "sky2",
-    "skge",      "smsc95xx", "st_gmac",  "stmmaceth",  "sunhme",    "thunder-nicvf", "thunderx2",    "tg3",
-    "txgbe",     "ngbe",     "tulip",    "veth",       "via-rhine", "virtio_net",    "vmxnet3",      "xen_netfront",
+    "8139cp",    "8139too",   "alx",      "aqc111",     "atl1c",     "atlantic",   "ax88179_178a", "be2net",
+    "bna",       "bnx2",      "bnx2x",    "bnxt_en",    "cdc_ether", "cdc_ncm",    "cxgb4",        "cxgb4vf",
+    "dpaa2-eth", "dwmac",     "e100",     "e1000",      "e1000e",    "ena",        "enic",         "fec",
+    "fm10k",     "forcedeth", "genet",    "gve",        "hinic",     "hns3",       "hv_netvsc",    "i40e",
+    "iavf",      "ice",       "idpf",     "igb",        "igbvf",     "igc",        "ionic",        "iwlwifi",
+    "ixgbe",     "ixgbevf",   "jme",      "lan743x",    "macb",      "mana",       "mlx4_core",    "mlx4_en",
+    "mlx5_core", "mvneta",    "myri10ge", "netxen_nic", "nfp",       "ngbe",       "octeon_ep",    "pcnet32",
+    "qed",       "qede",      "qlcnic",   "qlge",       "r8152",     "r8169",      "sfc",          "siena",
+    "skge",      "sky2",      "smsc95xx", "st_gmac",    "stmmaceth", "sunhme",     "tg3",          "thunder-nicvf",
+    "thunderx2", "tulip",     "txgbe",    "veth",       "via-rhine", "virtio_net", "vmxnet3",      "xen_netfront",
     "xennet",
 });
 
@@ -134,40 +134,52 @@ constexpr std::uint32_t kWarning = 4;
 
 bool is_driver(std::string_view text) {
   const std::string_view word = text.substr(0, text.find_first_of(" :"));
-  return std::find(kDrivers.begin(), kDrivers.end(), word) != kDrivers.end();
+  static_assert(std::is_sorted(kDrivers.begin(), kDrivers.end()));
+  return std::binary_search(kDrivers.begin(), kDrivers.end(), word);
 }
 
-constexpr std::size_t pair_at(std::string_view text, std::size_t at) {
-  return static_cast<std::size_t>(static_cast<unsigned char>(text[at])) * 256 +
-         static_cast<unsigned char>(text[at + 1]);
-}
+// Patterns by their first four letters, so that most of a message is passed over by one look for each letter.
+class PatternIndex {
+ public:
+  constexpr PatternIndex() {
+    // From the last one, so that each chain has the earlier patterns first.
+    for (std::size_t i = kPatterns.size(); i > 0; --i) {
+      const std::size_t slot = slot_of(kPatterns[i - 1].text.data());
+      next_[i] = first_[slot];
+      first_[slot] = static_cast<std::uint8_t>(i);
+    }
+  }
+  // Places in kPatterns, from 1, in rising order; 0 ends them.
+  [[nodiscard]] constexpr std::uint8_t first(const char* four) const { return first_[slot_of(four)]; }
+  [[nodiscard]] constexpr std::uint8_t next(std::uint8_t place) const { return next_[place]; }
 
-// Which pairs of letters any pattern begins with: most of a message is passed over by one look here.
-const std::bitset<65536>& beginnings() {
-  static const std::bitset<65536> set = [] {
-    std::bitset<65536> pairs;
-    for (const Pattern& pattern : kPatterns) pairs.set(pair_at(pattern.text, 0));
-    return pairs;
-  }();
-  return set;
-}
+ private:
+  static constexpr std::size_t slot_of(const char* four) {
+    std::uint32_t letters = 0;
+    for (int i = 0; i < 4; ++i) letters = letters << 8 | static_cast<unsigned char>(four[i]);
+    return letters * 2654435761U >> 20;
+  }
+  std::array<std::uint8_t, 4096> first_{};
+  std::array<std::uint8_t, kPatterns.size() + 1> next_{};
+};
+static_assert(std::all_of(kPatterns.begin(), kPatterns.end(),
+                          [](const Pattern& each) { return each.text.size() >= 4; }));
+static_assert(kPatterns.size() < 255);
+constexpr PatternIndex kIndex;
 
 // The earliest pattern in the table that is in the text.
 const Pattern* match(std::string_view text, bool of_driver) {
-  const std::bitset<65536>& pairs = beginnings();
-  const Pattern* best = nullptr;
-  for (std::size_t at = 0; at + 1 < text.size(); ++at) {
-    if (!pairs.test(pair_at(text, at))) continue;
-    const std::string_view rest = text.substr(at);
-    for (const Pattern& pattern : kPatterns) {
-      if (best != nullptr && &pattern >= best) break;
-      if (!rest.starts_with(pattern.text)) continue;
+  std::size_t best = kPatterns.size() + 1;
+  for (std::size_t at = 0; at + 4 <= text.size(); ++at) {
+    for (std::uint8_t place = kIndex.first(text.data() + at); place != 0 && place < best; place = kIndex.next(place)) {
+      const Pattern& pattern = kPatterns[place - 1];
+      if (!text.substr(at).starts_with(pattern.text)) continue;
       // "link up" alone says too little, unless a network driver says it.
       const bool also = pattern.and_also == "\n" ? of_driver : text.find(pattern.and_also) != std::string_view::npos;
-      if (also) best = &pattern;
+      if (also) best = place;
     }
   }
-  return best;
+  return best <= kPatterns.size() ? &kPatterns[best - 1] : nullptr;
 }
 
 bool is_ifname(std::string_view word) {
