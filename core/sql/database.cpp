@@ -10,6 +10,7 @@
 #include "core/sql/absences.h"
 #include "core/sql/fact_module.h"
 #include "core/sql/functions.h"
+#include "core/sql/outer_join.h"
 #include "core/sql/sandbox.h"
 
 namespace hostcheck::sql {
@@ -114,6 +115,7 @@ Result<Statement> Database::State::prepare(std::string_view query) {
   authorizer.reads.clear();
   authorizer.denied.clear();
   tables.offered.clear();
+  tables.distrust_auxiliary = has_foreign_term_in_outer_join(query);
   const Limits limits;
   const Bounds bounds(connection.get(), limits);
   sqlite3_stmt* raw = nullptr;

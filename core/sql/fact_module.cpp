@@ -112,8 +112,8 @@ std::optional<facts::Value> literal_for(Type type, Constraint::Op op, sqlite3_va
     return text();
   }
   if (type == Type::text) {
+    // SQLite would turn 5.0 into '5.0' before it compares, and shows it here as 5.
     if (kind == SQLITE_TEXT) return text();
-    if (kind == SQLITE_INTEGER) return text();  // text affinity turns 5 into '5'
     return std::nullopt;
   }
   constexpr double kExact = 9007199254740992.0;
@@ -186,86 +186,96 @@ int number_of_scan(Tables& tables, Scan scan) {
   return number;
 }
 
-// What a scan has to do with each constraint of an offer.
-struct Reading {
-  Scan scan;
-  std::vector<int> joined;    // = with a value from another table, by place in the offer
-  std::vector<int> literals;  // = with a literal
+// A constraint of an offer that has a literal on its right.
+struct LiteralTerm {
+  Term term;
+  int place = 0;          // in the offer
+  bool is_equal = false;  // written with =
+};
+
+struct Offer {
+  std::vector<LiteralTerm> literals;
+  std::vector<int> joined;  // places of = with a value that comes from elsewhere
 };
 
 // SQLite adds `c >= 'x' AND c < 'y'` to `c GLOB 'x*'`; the GLOB says it all.
-void drop_implied(std::vector<Term>& terms) {
+bool is_implied(const Term& term, const std::vector<LiteralTerm>& all) {
   using Op = Constraint::Op;
-  for (std::size_t at = 0; at < terms.size(); ++at) {
-    if (terms[at].constraint.op != Op::glob) continue;
-    const std::size_t column = terms[at].column;
-    const auto pattern = std::get<std::string>(terms[at].constraint.value);
-    const std::string prefix = pattern.substr(0, pattern.find_first_of("*?["));
-    if (prefix.empty()) continue;
-    std::string end = prefix;
-    ++end.back();
-    std::erase_if(terms, [&](const Term& each) {
-      return each.column == column &&
-             ((each.constraint.op == Op::ge && each.constraint.value == facts::Value(prefix)) ||
-              (each.constraint.op == Op::lt && each.constraint.value == facts::Value(end)));
-    });
-    at = static_cast<std::size_t>(std::find_if(terms.begin(), terms.end(),
-                                               [&](const Term& each) {
-                                                 return each.column == column && each.constraint.op == Op::glob &&
-                                                        std::get<std::string>(each.constraint.value) == pattern;
-                                               }) -
-                                  terms.begin());
-  }
+  if (term.constraint.op != Op::ge && term.constraint.op != Op::lt) return false;
+  return std::any_of(all.begin(), all.end(), [&](const LiteralTerm& each) {
+    const Constraint& glob = each.term.constraint;
+    if (glob.op != Op::glob || each.term.column != term.column) return false;
+    const auto& pattern = std::get<std::string>(glob.value);
+    std::string bound = pattern.substr(0, pattern.find_first_of("*?["));
+    if (bound.empty()) return false;
+    if (term.constraint.op == Op::lt) ++bound.back();
+    return term.constraint.value == facts::Value(bound);
+  });
 }
 
-Reading read_offer(const facts::TableInfo& info, sqlite3_index_info& offer) {
-  Reading reading{{&info, {}, {}}, {}, {}};
-  for (int at = 0; at < offer.nConstraint; ++at) {
-    const auto& constraint = offer.aConstraint[at];
+// Terms that SQLite makes for virtual tables only; see outer_join.h.
+bool is_auxiliary(Constraint::Op op) {
+  using Op = Constraint::Op;
+  return op == Op::ne || op == Op::not_null || op == Op::glob || op == Op::like;
+}
+
+Offer read_offer(const Tables& tables, const facts::TableInfo& info, sqlite3_index_info& offered) {
+  Offer offer;
+  for (int at = 0; at < offered.nConstraint; ++at) {
+    const auto& constraint = offered.aConstraint[at];
     if (constraint.usable == 0 || constraint.iColumn < 0) continue;
     const auto op = op_of(constraint.op);
-    if (!op) continue;
-    const bool needs_collation = *op != Constraint::Op::is_null && *op != Constraint::Op::not_null &&
-                                 *op != Constraint::Op::glob && *op != Constraint::Op::like;
-    if (needs_collation && std::strcmp(sqlite3_vtab_collation(&offer, at), "BINARY") != 0) continue;
-    if (auto term = literal_term(info, offer, at)) {
-      if (constraint.op == SQLITE_INDEX_CONSTRAINT_EQ) reading.literals.push_back(at);
-      reading.scan.terms.push_back(*std::move(term));
-    } else if (constraint.op == SQLITE_INDEX_CONSTRAINT_EQ) {
-      reading.joined.push_back(at);
+    if (!op || (tables.distrust_auxiliary && is_auxiliary(*op))) continue;
+    // SQLite compares x IN (...) by other conversions than x = value; it is left to SQLite.
+    if (sqlite3_vtab_in(&offered, at, -1) != 0) continue;
+    const bool compares = *op != Constraint::Op::is_null && *op != Constraint::Op::not_null &&
+                          *op != Constraint::Op::glob && *op != Constraint::Op::like;
+    if (compares && std::strcmp(sqlite3_vtab_collation(&offered, at), "BINARY") != 0) continue;
+    const bool is_equal = constraint.op == SQLITE_INDEX_CONSTRAINT_EQ;
+    if (auto term = literal_term(info, offered, at)) {
+      offer.literals.push_back({*std::move(term), at, is_equal});
+    } else if (is_equal) {
+      offer.joined.push_back(at);
     }
   }
-  drop_implied(reading.scan.terms);
-  return reading;
+  std::erase_if(offer.literals, [&](const LiteralTerm& each) { return is_implied(each.term, offer.literals); });
+  return offer;
 }
 
-int best_index(sqlite3_vtab* base, sqlite3_index_info* offer) {
+int best_index(sqlite3_vtab* base, sqlite3_index_info* offered) {
   FactTable& table = *static_cast<VirtualTable*>(base)->table;
   const facts::TableInfo& info = *table.info;
-  Reading reading = read_offer(info, *offer);
-  const double rows = table.data == nullptr ? kUnknownRows : std::max(1.0, static_cast<double>(table.data->size()));
+  const Offer offer = read_offer(*table.tables, info, *offered);
+  Scan scan{&info, {}, {}};
   double share = 1;
-  for (const Term& term : reading.scan.terms) share *= share_of(info, term);
-  double cost = rows;
-  if (!reading.joined.empty()) {
-    std::vector<int> places = reading.joined;
-    places.insert(places.end(), reading.literals.begin(), reading.literals.end());
-    int argument = 0;
-    for (const int at : places) {
-      const auto column = static_cast<std::size_t>(offer->aConstraint[at].iColumn);
-      auto& probe = reading.scan.probe;
-      if (std::find(probe.begin(), probe.end(), column) != probe.end()) continue;
-      probe.push_back(column);
-      offer->aConstraintUsage[at].argvIndex = ++argument;
-    }
-    for (const int at : reading.joined) {
-      share *= share_of_equal(info.columns[static_cast<std::size_t>(offer->aConstraint[at].iColumn)]);
-    }
-    cost = 4 + rows * share;
+  int argument = 0;
+  const auto probe = [&](int place) {
+    const auto column = static_cast<std::size_t>(offered->aConstraint[place].iColumn);
+    if (std::find(scan.probe.begin(), scan.probe.end(), column) != scan.probe.end()) return;
+    scan.probe.push_back(column);
+    offered->aConstraintUsage[place].argvIndex = ++argument;
+  };
+  for (const int place : offer.joined) {
+    probe(place);
+    share *= share_of_equal(info.columns[static_cast<std::size_t>(offered->aConstraint[place].iColumn)]);
   }
-  offer->estimatedRows = static_cast<sqlite3_int64>(std::max(1.0, rows * share));
-  offer->estimatedCost = std::max(1.0, cost);
-  offer->idxNum = number_of_scan(*table.tables, std::move(reading.scan));
+  for (const LiteralTerm& each : offer.literals) {
+    scan.terms.push_back(each.term);
+    share *= share_of(info, each.term);
+    if (each.is_equal && !offer.joined.empty()) probe(each.place);
+    // SQLite is told of every term that is used, though its value is known: a term in the ON of a LEFT JOIN is offered
+    // to the table on the left too, and SQLite drops that offer only when it sees the term used.
+    int& told = offered->aConstraintUsage[each.place].argvIndex;
+    if (told == 0) told = -1;
+  }
+  for (const LiteralTerm& each : offer.literals) {
+    int& told = offered->aConstraintUsage[each.place].argvIndex;
+    if (told < 0) told = ++argument;
+  }
+  const double rows = table.data == nullptr ? kUnknownRows : std::max(1.0, static_cast<double>(table.data->size()));
+  offered->estimatedRows = static_cast<sqlite3_int64>(std::max(1.0, rows * share));
+  offered->estimatedCost = std::max(1.0, scan.probe.empty() ? rows : 4 + rows * share);
+  offered->idxNum = number_of_scan(*table.tables, std::move(scan));
   return SQLITE_OK;
 }
 
@@ -343,7 +353,7 @@ const std::vector<std::uint32_t>& matches_for(FactTable& table, const Scan& scan
   return rows;
 }
 
-int filter(sqlite3_vtab_cursor* base, int number, const char*, int count, sqlite3_value** values) {
+int filter(sqlite3_vtab_cursor* base, int number, const char*, int, sqlite3_value** values) {
   auto& cursor = *static_cast<Cursor*>(base);
   FactTable& table = *static_cast<VirtualTable*>(cursor.pVtab)->table;
   cursor.scan = &table.tables->scans[static_cast<std::size_t>(number)];
@@ -353,7 +363,7 @@ int filter(sqlite3_vtab_cursor* base, int number, const char*, int count, sqlite
   ++cursor.times;
   if (cursor.size == 0) return SQLITE_OK;
   std::uint64_t hash = 0;
-  const Probe probe = count == 0 ? Probe::scan : hash_of(*cursor.scan, values, hash);
+  const Probe probe = cursor.scan->probe.empty() ? Probe::scan : hash_of(*cursor.scan, values, hash);
   if (probe == Probe::nothing) {
     cursor.row = cursor.size;
     return SQLITE_OK;

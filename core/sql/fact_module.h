@@ -27,8 +27,9 @@ struct Term {
 struct Scan {
   const facts::TableInfo* info = nullptr;
   std::vector<Term> terms;
-  // Columns whose wanted values come from other tables (argument i of xFilter is that of probe[i]), and with them the
-  // columns of `=` terms; empty when nothing comes from other tables. They are looked up in a RowIndex.
+  // Columns whose wanted values come from elsewhere, and with them those of `=` terms; empty when nothing comes from
+  // elsewhere. They are looked up in a RowIndex. Argument i of xFilter is that of probe[i]; those of the other terms
+  // follow.
   std::vector<std::size_t> probe;
 };
 
@@ -51,6 +52,8 @@ struct Tables {
   std::vector<Scan> scans;  // by idxNum; only ever grows
   // Which scans were offered while the present statement was compiled.
   std::vector<int> offered;
+  // Terms of the statement under way that may be offered by mistake, see outer_join.h.
+  bool distrust_auxiliary = false;
   bool declaring = false;  // while SQLite takes in a table's columns
 
   [[nodiscard]] FactTable* find(std::string_view name);
