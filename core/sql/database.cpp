@@ -7,6 +7,7 @@
 #include <sqlite3.h>
 
 #include "core/base/text.h"
+#include "core/base/units.h"
 #include "core/sql/absences.h"
 #include "core/sql/fact_module.h"
 #include "core/sql/functions.h"
@@ -84,6 +85,16 @@ std::optional<int> scan_number(std::string_view detail) {
   return parse_number<int>(rest.substr(0, rest.find(':')));
 }
 
+// What is wrong with a statement that compiled.
+std::optional<std::string_view> unfit(sqlite3_stmt* statement) {
+  if (statement == nullptr) return "empty";
+  if (sqlite3_stmt_isexplain(statement) != 0) return "EXPLAIN is not allowed in a query";
+  if (sqlite3_column_count(statement) == 0 || sqlite3_stmt_readonly(statement) == 0) {
+    return "a query can only read: one SELECT";
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 struct Database::State {
@@ -92,11 +103,14 @@ struct Database::State {
   std::unique_ptr<AbsenceRows> absences;
   std::unique_ptr<sqlite3, CloseConnection> connection;
   std::map<std::string, Compiled, std::less<>> compiled;
+  bool knows_json = false;
 
   Result<Statement> prepare(std::string_view query);
   Result<Compiled*> compile(std::string_view query);
   Result<std::vector<int>> scans_used(std::string_view query);
   Result<facts::Request> request_for(std::string_view query);
+  void meet_json();
+  Result<Answer> step(sqlite3_stmt* statement, std::string_view query, const Limits& limits);
   Error error(int code, std::string_view query, const Limits& limits) const {
     return query_error(connection.get(), code, authorizer, query, limits);
   }
@@ -111,7 +125,17 @@ void Database::State::forget_rows() {
   }
 }
 
+// Has SQLite declare json_each and json_tree, which it does at their first use, and then asks to be allowed it.
+void Database::State::meet_json() {
+  if (knows_json) return;
+  tables.declaring = true;
+  sqlite3_exec(connection.get(), "SELECT 1 FROM json_each('[]'), json_tree('[]')", nullptr, nullptr, nullptr);
+  tables.declaring = false;
+  knows_json = true;
+}
+
 Result<Statement> Database::State::prepare(std::string_view query) {
+  if (query.find("json_") != std::string_view::npos || query.find("JSON_") != std::string_view::npos) meet_json();
   authorizer.reads.clear();
   authorizer.denied.clear();
   tables.offered.clear();
@@ -124,7 +148,7 @@ Result<Statement> Database::State::prepare(std::string_view query) {
                                       SQLITE_PREPARE_PERSISTENT, &raw, &tail);
   Statement statement(raw);
   if (code != SQLITE_OK) return unexpected(error(code, query, limits));
-  if (statement == nullptr) return unexpected(make_error(ErrorCode::invalid, "query", "", "empty"));
+  if (const auto wrong = unfit(raw)) return unexpected(make_error(ErrorCode::invalid, "query", "", *wrong));
   const std::string_view rest = query.substr(static_cast<std::size_t>(tail - query.data()));
   if (!trim(rest).empty()) {
     sqlite3_stmt* more = nullptr;
@@ -271,6 +295,30 @@ Result<std::vector<std::string>> Database::parameters(std::string_view query) {
   return names;
 }
 
+Result<Answer> Database::State::step(sqlite3_stmt* statement, std::string_view query, const Limits& limits) {
+  const Bounds bounds(connection.get(), limits);
+  const auto beyond = [](std::string what) { return unexpected(make_error(ErrorCode::limit, "query", "", what)); };
+  Answer answer{columns_of(statement), {}};
+  const int width = static_cast<int>(answer.columns.size());
+  std::size_t bytes = 0;
+  int code = SQLITE_ROW;
+  while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
+    if (answer.rows.size() == limits.rows) return beyond(fmt::format("answers with more than {} rows", limits.rows));
+    std::vector<facts::Value>& row = answer.rows.emplace_back();
+    row.reserve(answer.columns.size());
+    bytes += sizeof row + answer.columns.size() * sizeof(facts::Value);
+    for (int at = 0; at < width; ++at) {
+      row.push_back(value_of(statement, at));
+      if (const auto* text = std::get_if<std::string>(&row.back())) bytes += text->size();
+    }
+    if (bytes > limits.memory_bytes) {
+      return beyond(fmt::format("needs more than {}", human_bytes(static_cast<double>(limits.memory_bytes))));
+    }
+  }
+  if (code != SQLITE_DONE) return unexpected(error(code, query, limits));
+  return answer;
+}
+
 Result<Answer> Database::run(std::string_view query, const Parameters& parameters, const Limits& limits) {
   auto compiled = state_->compile(query);
   if (!compiled) return unexpected(compiled.error());
@@ -292,24 +340,7 @@ Result<Answer> Database::run(std::string_view query, const Parameters& parameter
     }
   }
   state_->authorizer.denied.clear();
-  const Bounds bounds(state_->connection.get(), limits);
-  Answer answer{columns_of(statement), {}};
-  int code = SQLITE_ROW;
-  while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
-    if (answer.rows.size() == limits.rows) {
-      sqlite3_reset(statement);
-      return unexpected(
-          make_error(ErrorCode::limit, "query", "", fmt::format("answers with more than {} rows", limits.rows)));
-    }
-    std::vector<facts::Value>& row = answer.rows.emplace_back();
-    row.reserve(answer.columns.size());
-    for (int at = 0; at < static_cast<int>(answer.columns.size()); ++at) row.push_back(value_of(statement, at));
-  }
-  if (code != SQLITE_DONE) {
-    Error error = state_->error(code, query, limits);
-    sqlite3_reset(statement);
-    return unexpected(std::move(error));
-  }
+  auto answer = state_->step(statement, query, limits);
   sqlite3_reset(statement);
   return answer;
 }

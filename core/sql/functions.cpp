@@ -9,6 +9,7 @@
 #include "core/base/address.h"
 #include "core/base/text.h"
 #include "core/base/units.h"
+#include "core/sql/printf.h"
 
 namespace hostcheck::sql {
 namespace {
@@ -82,9 +83,9 @@ void formatted(sqlite3_context* context, int, sqlite3_value** values) {
 // beside it. Not among them: whatever loads code, touches files, tells of the library or the connection, or is random.
 constexpr std::string_view kSqliteFunctions[] = {
     // scalar
-    "abs", "char", "coalesce", "format", "glob", "hex", "ifnull", "iif", "instr", "length", "like", "likelihood",
-    "likely", "lower", "ltrim", "max", "min", "nullif", "printf", "quote", "replace", "round", "rtrim", "sign",
-    "substr", "substring", "trim", "typeof", "unicode", "unlikely", "upper", "zeroblob",
+    "abs", "char", "coalesce", "glob", "hex", "ifnull", "iif", "instr", "length", "like", "likelihood", "likely",
+    "lower", "ltrim", "max", "min", "nullif", "quote", "replace", "round", "rtrim", "sign", "substr", "substring",
+    "trim", "typeof", "unicode", "unlikely", "upper", "zeroblob",
     // aggregate
     "avg", "count", "group_concat", "sum", "total",
     // window
@@ -111,6 +112,8 @@ constexpr OwnFunction kOwnFunctions[] = {
     {"has_flag", 2, has_flag},
     {"human_bytes", 1, formatted<human_bytes>},
     {"human_duration", 1, formatted<human_duration>},
+    {"printf", -1, sql_printf},
+    {"format", -1, sql_printf},
 };
 
 }  // namespace

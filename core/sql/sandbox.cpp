@@ -82,6 +82,21 @@ std::string advice(std::string_view message, const Tables& tables, std::string_v
 
 }  // namespace
 
+int Authorizer::allow_read(std::string_view table, std::string_view column) {
+  if (table == "json_each" || table == "json_tree") return SQLITE_OK;
+  const auto& all = tables->tables;
+  const auto found = std::find_if(all.begin(), all.end(), [&](const auto& each) { return each->info->name == table; });
+  if (found != all.end()) {
+    auto& columns = reads[std::string(table)];
+    if (!column.empty() && column != "ROWID") columns.emplace(column);
+    return SQLITE_OK;
+  }
+  // A WITH table of which no column is read.
+  if (column.empty() && !table.starts_with("sqlite_")) return SQLITE_OK;
+  denied = fmt::format("no such table: {}{}", table, did_you_mean(table, table_names(*tables)));
+  return SQLITE_DENY;
+}
+
 int Authorizer::callback(void* self, int action, const char* third, const char* fourth, const char*, const char*) {
   auto& authorizer = *static_cast<Authorizer*>(self);
   // SQLite asks about its own bookkeeping too while a table is declared.
@@ -96,20 +111,13 @@ int Authorizer::callback(void* self, int action, const char* third, const char* 
       if (is_allowed_function(second)) return SQLITE_OK;
       authorizer.denied = denied_action(action, second) + did_you_mean(second, allowed_functions());
       return SQLITE_DENY;
-    case SQLITE_READ: {
-      if (first == "json_each" || first == "json_tree") return SQLITE_OK;
-      const auto& tables = authorizer.tables->tables;
-      const auto found =
-          std::find_if(tables.begin(), tables.end(), [&](const auto& each) { return each->info->name == first; });
-      if (found == tables.end()) {
-        authorizer.denied =
-            fmt::format("no such table: {}{}", first, did_you_mean(first, table_names(*authorizer.tables)));
-        return SQLITE_DENY;
-      }
-      auto& columns = authorizer.reads[std::string(first)];
-      if (!second.empty() && second != "ROWID") columns.emplace(second);
-      return SQLITE_OK;
-    }
+    case SQLITE_READ:
+      return authorizer.allow_read(first, second);
+    case SQLITE_UPDATE:
+      // SQLite declares a table of its own (pragma_..., dbstat, ...), or somebody writes: both end here.
+      if (first == "sqlite_master") return SQLITE_DENY;
+      authorizer.denied = denied_action(action, first);
+      return SQLITE_DENY;
     default:
       authorizer.denied = denied_action(action, first);
       return SQLITE_DENY;
@@ -172,6 +180,12 @@ Error query_error(sqlite3* connection, int code, const Authorizer& authorizer, s
   }
   if (!authorizer.denied.empty()) return make_error(ErrorCode::invalid, "query", "", authorizer.denied);
   std::string message = sqlite3_errmsg(connection);
+  constexpr std::string_view kHidden = "vtable constructor failed: ";
+  if (message.starts_with(kHidden)) message.replace(0, kHidden.size(), "no such table: ");
+  if ((code & 0xff) == SQLITE_AUTH || message == "not authorized") {
+    return make_error(ErrorCode::invalid, "query", "",
+                      "a query can only read, and only the tables of `hostcheck tables`");
+  }
   message += advice(message, *authorizer.tables, query);
   if (const int at = sqlite3_error_offset(connection); at >= 0 && static_cast<std::size_t>(at) <= query.size()) {
     const std::string_view before = query.substr(0, static_cast<std::size_t>(at));

@@ -23,6 +23,9 @@ struct Authorizer {
 
   [[nodiscard]] static int callback(void* self, int action, const char* third, const char* fourth, const char* database,
                                     const char* trigger);
+
+ private:
+  [[nodiscard]] int allow_read(std::string_view table, std::string_view column);
 };
 
 // Sets the connection's limits and switches off what a query must not do. Returns an SQLite result code.
