@@ -20,7 +20,9 @@ const TableInfo& Sysctl::table() {
           .key<&Sysctl::name>("name", "", "path below /proc/sys",
                               "Name as sysctl(8) prints it, e.g. net.ipv4.ip_forward")
           .column<&Sysctl::value>("value", "", "the file", "Value, when it is one integer")
-          .column<&Sysctl::text>("text", "", "the file", "Value as text; several numbers are separated by tabs")
+          .column<&Sysctl::text>("text", "", "the file",
+                                 "Value as text; several numbers are separated by tabs. Keys (tcp_fastopen_key, "
+                                 "stable_secret) are not shown")
           .column<&Sysctl::v1>("v1", "", "the file", "First number, when the value is made of integers")
           .column<&Sysctl::v2>("v2", "", "the file", "Second number")
           .column<&Sysctl::v3>("v3", "", "the file", "Third number")

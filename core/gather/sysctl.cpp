@@ -25,7 +25,7 @@ void add_row(const Task& task, std::string_view name, std::string_view content, 
   facts::Sysctl row;
   row.netns = task.out.intern(task.netns.name);
   row.name = name;
-  kernel::parse_sysctl(content, row);
+  kernel::parse_sysctl(kernel::is_secret(name) ? "(set, not shown)" : content, row);
   row.ifname = task.out.intern(kernel::sysctl_ifname(name));
   row.global = from_first || name.starts_with("fs.") || (!task.netns.first && kernel::shown_but_global(name));
   task.out.rows<facts::Sysctl>().push_back(std::move(row));

@@ -222,6 +222,10 @@ std::vector<std::string> read_sysctls(const FileTree& files, const SysctlSelecti
   return missing;
 }
 
+bool is_secret(std::string_view name) {
+  return name.ends_with(".stable_secret") || name == "net.ipv4.tcp_fastopen_key";
+}
+
 bool in_first_namespace(const FileTree& files) {
   return files.exists("/proc/sys/net/core/netdev_max_backlog");
 }

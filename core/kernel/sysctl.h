@@ -40,6 +40,9 @@ using SysctlVisitor = std::function<void(std::string_view name, const Result<std
 [[nodiscard]] std::vector<std::string> read_sysctls(const FileTree& files, const SysctlSelection& selection,
                                                     const SysctlVisitor& visit);
 
+// Whether the value is a key, which is not for a report or a snapshot to show.
+[[nodiscard]] bool is_secret(std::string_view name);
+
 // Whether the calling thread's namespace is the first one: only that has net.core.netdev_max_backlog
 // (net/core/sysctl_net_core.c registers it for init_net only).
 [[nodiscard]] bool in_first_namespace(const FileTree& files);
