@@ -2,9 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-
-#include <unistd.h>
 
 #include "core/base/text.h"
 #include "core/facts/host.h"
@@ -56,11 +53,8 @@ void gather_host(const Task& task) {
     mark_absent("memory_bytes",
                 memory ? make_error(ErrorCode::failed, "parse", "/proc/meminfo", "no MemTotal in kB") : memory.error());
   }
-  if (const long cpus = sysconf(_SC_NPROCESSORS_ONLN); cpus > 0) {
-    row.cpus = static_cast<std::uint32_t>(cpus);
-  } else {
-    mark_absent("cpus", errno_error(errno, "sysconf", "_SC_NPROCESSORS_ONLN"));
-  }
+  row.cpus = kernel::online_processors();
+  if (!row.cpus) mark_absent("cpus", make_error(ErrorCode::failed, "sysconf", "_SC_NPROCESSORS_ONLN", "not told"));
   task.out.rows<facts::Host>().push_back(std::move(row));
 }
 

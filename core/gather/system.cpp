@@ -5,9 +5,8 @@
 #include <string>
 #include <vector>
 
-#include <unistd.h>
-
 #include "core/facts/system.h"
+#include "core/kernel/host.h"
 #include "core/kernel/proc_net.h"
 #include "core/kernel/proc_system.h"
 
@@ -118,7 +117,7 @@ Result<facts::TcpMemory> read_tcp_memory(const kernel::FileTree& files) {
   row.pressure_pages = (*limits)[1];
   row.high_pages = (*limits)[2];
   row.max_orphans = (*most_orphans)[0];
-  row.page_bytes = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  row.page_bytes = kernel::page_bytes();
   unsigned found = 0;
   for (const kernel::SocketStatisticValue& each : *sockets) {
     if (each.protocol != "TCP") continue;

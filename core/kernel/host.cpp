@@ -1,6 +1,7 @@
 #include "core/kernel/host.h"
 
 #include <sys/utsname.h>
+#include <unistd.h>
 #if defined(__x86_64__) || defined(__i386__)
 #include <cpuid.h>
 #endif
@@ -217,6 +218,15 @@ std::optional<std::uint64_t> parse_memory_total(std::string_view text) {
     return *kibibytes * 1024;
   }
   return std::nullopt;
+}
+
+std::optional<std::uint32_t> online_processors() {
+  const long count = sysconf(_SC_NPROCESSORS_ONLN);
+  return count > 0 ? std::optional(static_cast<std::uint32_t>(count)) : std::nullopt;
+}
+
+std::uint64_t page_bytes() {
+  return static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
 }  // namespace hostcheck::kernel

@@ -1,6 +1,7 @@
 // What machine this is: names, versions, virtual or metal, whose cloud.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -48,5 +49,9 @@ struct Firmware {
 // Seconds of "/proc/uptime", bytes of MemTotal in "/proc/meminfo".
 [[nodiscard]] std::optional<std::uint64_t> parse_uptime(std::string_view text);
 [[nodiscard]] std::optional<std::uint64_t> parse_memory_total(std::string_view text);
+
+// Processors online, nullopt where sysconf(3) does not tell; bytes of a memory page.
+[[nodiscard]] std::optional<std::uint32_t> online_processors();
+[[nodiscard]] std::uint64_t page_bytes();
 
 }  // namespace hostcheck::kernel
