@@ -29,7 +29,8 @@ template <typename Number>
 [[nodiscard]] std::vector<std::string_view> split_lines(std::string_view text);
 [[nodiscard]] std::string_view trim(std::string_view text);
 
-// The candidate with the smallest edit distance to name, if it is near enough to be meant; else "".
+// The candidate with the smallest edit distance to name, if it is near enough to be meant; else the first one that name
+// is a part of; else "".
 [[nodiscard]] std::string_view nearest_name(std::string_view name, std::span<const std::string> candidates);
 // " (did you mean 'x'?)" or "".
 [[nodiscard]] std::string did_you_mean(std::string_view name, std::span<const std::string> candidates);

@@ -55,7 +55,8 @@ void declare(Parsed& parsed, CLI::App& root) {
     } else {
       parsed.options.push_back(parsed.app->add_option(option.name, parsed.values[at], option.help)
                                    ->type_name(option.value)
-                                   ->allow_extra_args(false));
+                                   ->expected(1)
+                                   ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll));
     }
   }
 }

@@ -38,7 +38,7 @@ CommandSpec query_spec() {
        [options](const std::string& value) { options->format = value; }},
       {"--observe",
        "DURATION",
-       "Time between two samples (2s when the query reads *_delta or *_per_second)",
+       "Time between two samples (2s for *_delta and *_per_second)",
        {},
        [options](const std::string& value) {
          const auto parsed = parse_duration(value);

@@ -9,6 +9,9 @@ TEST(Text, NearestNameIsTheOneMeant) {
   const std::vector<std::string> names = {"links", "listeners", "routes"};
   EXPECT_EQ(nearest_name("lsteners", names), "listeners");
   EXPECT_EQ(nearest_name("zebra", names), "");
+  EXPECT_EQ(nearest_name("lisetners", names), "listeners");
+  EXPECT_EQ(nearest_name("sten", names), "listeners");
+  EXPECT_EQ(nearest_name("abc", names), "");
   EXPECT_EQ(did_you_mean("route", names), " (did you mean 'routes'?)");
 }
 

@@ -1,0 +1,422 @@
+#!/usr/bin/env python3
+"""The command line: bad input is named and answered with the right exit status, and output is what its reader can take."""
+
+import json
+import os
+import pty
+import re
+import shutil
+import signal
+import stat
+import subprocess
+import tempfile
+import time
+import unittest
+
+import support
+
+H = support.HOSTCHECK
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+COMMANDS = ["run", "query", "tables", "checks", "explain", "test", "doctor", "completion"]
+
+RULE = """id = "tcp.fixture"
+title = "A rule of the test"
+severity = "warning"
+claim = "state"
+query = "SELECT netns, name FROM sysctls WHERE name = 'net.ipv4.tcp_sack' AND value = :wanted"
+subject = ["netns"]
+summary = "sack in {netns}"
+[params]
+wanted = { default = 77, unit = "", why = "never the value" }
+[doc]
+why = "nothing"
+fix = [{ text = "nothing" }]
+false_alarms = "none"
+references = ["none"]
+"""
+
+
+def hostcheck(*words, stdin=None, env=None, program=H):
+    environment = dict(os.environ, **(env or {}))
+    return subprocess.run([program, *words], capture_output=True, text=True, input=stdin, timeout=60, env=environment)
+
+
+def rules_folder(test, **files):
+    """A folder tcp/NAME.toml, removed after the test."""
+    folder = tempfile.mkdtemp(prefix="hc-rules-")
+    test.addCleanup(shutil.rmtree, folder)
+    os.chmod(folder, 0o755)
+    os.mkdir(os.path.join(folder, "tcp"))
+    for name, text in files.items():
+        with open(os.path.join(folder, "tcp", name + ".toml"), "w", encoding="utf-8") as file:
+            file.write(text)
+    return folder
+
+
+def on_terminal(*words, env=None):
+    """Standard output and error of a command whose both are one terminal."""
+    main, other = pty.openpty()
+    process = subprocess.Popen([H, *words], stdout=other, stderr=other, stdin=subprocess.DEVNULL,
+                               env=dict(os.environ, TERM="xterm", **(env or {})))
+    os.close(other)
+    text = b""
+    while True:
+        try:
+            part = os.read(main, 65536)
+        except OSError:  # the other end is closed
+            break
+        if not part:
+            break
+        text += part
+    os.close(main)
+    process.wait(timeout=60)
+    return text.decode()
+
+
+class Usage(unittest.TestCase):
+    def refused(self, *words, say):
+        done = hostcheck(*words)
+        self.assertEqual(done.returncode, 64, done.stderr)
+        self.assertIn(say, done.stderr)
+        self.assertEqual(done.stdout, "")
+        return done
+
+    def test_misspelt_names_are_answered_with_the_nearest(self):
+        self.refused("rum", say="did you mean 'run'?")
+        self.refused("run", "--obsrve", "1s", say="did you mean '--observe'?")
+        self.refused("run", "--format", "jsn", say="did you mean 'json'?")
+        self.refused("run", "--format", "html", say="one of text, json, ndjson")
+        self.refused("run", "--only", "tcp.window_scaling_disable", say="did you mean 'tcp.window_scaling_disabled'?")
+        self.refused("run", "--area", "tpc", say="did you mean 'tcp'?")
+        self.refused("run", "--set", "tcp.retransmissions_hig.x=1", say="did you mean 'tcp.retransmissions_high'?")
+        self.refused("explain", "tcp.window_scaling", say="did you mean 'tcp.window_scaling_disabled'?")
+        self.refused("tables", "link", say="did you mean 'links'?")
+        self.refused("query", "SELECT * FROM lnks", say="did you mean 'links'?")
+        self.refused("query", "SELECT ifnam FROM links", say="did you mean 'ifname'?")
+        self.refused("completion", "fish", say="one of bash, zsh")
+        self.refused("--verison", say="did you mean '--version'?")
+
+    def test_what_cannot_be_meant_is_refused(self):
+        self.refused("run", "--observe", "2x", say="2x")
+        self.refused("run", "--observe", say="--observe")
+        self.refused("run", "--budget", "0", say="--budget")
+        self.refused("run", "--probe", "some", say="one of off, auto, full")
+        self.refused("run", "--set", "nonsense", say="ID.PARAM=VALUE")
+        self.refused("run", "--netns", "hc-no-such-namespace", say="no such namespace")
+        self.refused("run", "unwanted", say="unwanted")
+        self.refused("query", "DELETE FROM links", say="")
+        self.refused("query", "SELECT 1; SELECT 2", say="")
+        self.refused("query", "ATTACH 'x' AS y", say="")
+        self.refused("explain", say="which check")
+        self.refused("test", "/nonexistent.toml", say="/nonexistent.toml")
+
+    def test_help_has_examples_and_fits(self):
+        for words in ([], *[[command] for command in COMMANDS]):
+            done = hostcheck(*words, "--help")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn("Examples:", done.stdout)
+            for line in done.stdout.splitlines():
+                self.assertLess(len(line), 100, line)
+
+    def test_help_names_every_command(self):
+        text = hostcheck("--help").stdout
+        for command in COMMANDS:
+            self.assertIn(command, text)
+        self.assertEqual(hostcheck().returncode, 64)
+        self.assertRegex(hostcheck("--version").stdout, r"^hostcheck \d+\.\d+\.\d+\n$")
+
+    def test_completion_is_a_script(self):
+        for shell in ("bash", "zsh"):
+            text = hostcheck("completion", shell).stdout
+            self.assertIn("--observe", text)
+            done = subprocess.run(["bash", "-n"], input=text, text=True, capture_output=True)
+            self.assertEqual(done.returncode, 0, done.stderr)
+
+
+class Configuration(unittest.TestCase):
+    def config(self, text):
+        file = tempfile.NamedTemporaryFile("w", suffix=".toml", prefix="hc-", delete=False)
+        self.addCleanup(os.unlink, file.name)
+        with file:
+            file.write(text)
+        return file.name
+
+    def refused(self, text, *say):
+        path = self.config(text)
+        done = hostcheck("run", "--config", path)
+        self.assertEqual(done.returncode, 64, done.stderr)
+        for each in say:
+            self.assertIn(each.replace("FILE", path), done.stderr)
+
+    def test_mistakes_are_named_with_their_line(self):
+        self.refused('observe = "0"\nobsrve = "1s"\n', "FILE:2", "did you mean 'observe'?")
+        self.refused("observe = \n", "FILE:1")
+        self.refused("observe = 5\n", "FILE:1", "quotes")
+        self.refused('observe = "5 parsecs"\n', "5 parsecs")
+        self.refused('format = "html"\n', "one of text, json, ndjson")
+        self.refused('[set."tcp.no_such"]\nx = 1\n', "FILE:2", "tcp.no_such")
+        done = hostcheck("run", "--config", "/nonexistent.toml")
+        self.assertEqual(done.returncode, 64)
+        self.assertIn("/nonexistent.toml", done.stderr)
+
+    def test_the_command_line_wins(self):
+        path = self.config('format = "json"\nobserve = "0"\nonly = ["tcp.*"]\n')
+        json.loads(hostcheck("run", "--config", path).stdout)
+        text = hostcheck("run", "--config", path, "--format", "text").stdout
+        self.assertTrue(text.startswith("hostcheck "))
+        self.assertIn("not watched", text)
+
+    def test_a_file_that_others_can_write_is_refused(self):
+        path = self.config('format = "json"\n')
+        os.chmod(path, 0o666)
+        done = hostcheck("run", "--config", path)
+        self.assertEqual(done.returncode, 64)
+        self.assertIn("others can write to it", done.stderr)
+
+    def test_a_parameter_is_set_from_both_places(self):
+        folder = rules_folder(self, fixture=RULE)
+        value = json.loads(hostcheck("query", "--format", "json",
+                                     "SELECT value FROM sysctls WHERE name = 'net.ipv4.tcp_sack'").stdout)[0]["value"]
+        words = ("run", "--observe", "0", "--rules", folder)
+        self.assertEqual(hostcheck(*words).returncode, 0)
+        self.assertEqual(hostcheck(*words, "--set", "tcp.fixture.wanted=%d" % value).returncode, 1)
+        path = self.config('[set."tcp.fixture"]\nwanted = %d\n' % value)
+        self.assertEqual(hostcheck(*words, "--config", path).returncode, 1)
+        self.assertEqual(hostcheck(*words, "--config", path, "--set", "tcp.fixture.wanted=77").returncode, 0)
+        done = hostcheck(*words, "--set", "tcp.fixture.wnted=1")
+        self.assertEqual(done.returncode, 64)
+        self.assertIn("did you mean 'wanted'?", done.stderr)
+
+
+class Rules(unittest.TestCase):
+    def failed(self, folder, *say):
+        done = hostcheck("run", "--observe", "0", "--rules", folder)
+        self.assertEqual(done.returncode, 3, done.stdout + done.stderr)
+        # The report is wrapped: compare without line ends and blanks.
+        text = re.sub(r"\s+", "", done.stdout + done.stderr)
+        for each in say:
+            self.assertIn(re.sub(r"\s+", "", each), text)
+        return done
+
+    def test_a_syntax_error_is_named_with_its_place(self):
+        folder = rules_folder(self, broken='id = "tcp.broken"\ntitle = \n', fixture=RULE)
+        done = self.failed(folder, "tcp/broken.toml:2")
+        self.assertIn("1 check", done.stdout)
+
+    def test_an_unknown_table_is_answered_with_the_nearest(self):
+        folder = rules_folder(self, fixture=RULE.replace("FROM sysctls", "FROM sysctl"))
+        self.failed(folder, "tcp/fixture.toml", "did you mean 'sysctls'?")
+
+    def test_one_bad_rule_does_not_hide_a_finding(self):
+        value = hostcheck("query", "--format", "csv", "SELECT value FROM sysctls WHERE name = 'net.ipv4.tcp_sack'")
+        folder = rules_folder(self, broken="nonsense", fixture=RULE.replace("77", value.stdout.split()[1]))
+        self.assertEqual(hostcheck("run", "--observe", "0", "--rules", folder).returncode, 1)
+
+    def test_folders_that_others_can_write_are_refused(self):
+        folder = rules_folder(self, fixture=RULE)
+        os.chmod(os.path.join(folder, "tcp", "fixture.toml"), 0o646)
+        self.refused_folder(folder, "others can write to it")
+        os.chmod(os.path.join(folder, "tcp", "fixture.toml"), 0o644)
+        os.chmod(folder, 0o777)
+        self.refused_folder(folder, "others can write to it")
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root to give a file away")
+    def test_folders_of_somebody_else_are_refused(self):
+        folder = rules_folder(self, fixture=RULE)
+        os.chown(os.path.join(folder, "tcp"), 12345, 12345)
+        self.refused_folder(folder, "belongs to user 12345")
+
+    def refused_folder(self, folder, say):
+        done = hostcheck("run", "--observe", "0", "--rules", folder)
+        self.assertEqual(done.returncode, 3)
+        self.assertIn(say, done.stderr)
+        self.assertEqual(done.stdout, "")
+
+    def test_no_folder_is_an_error(self):
+        done = hostcheck("run", "--rules", "/nonexistent")
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("/nonexistent", done.stderr)
+
+    def test_rules_carry_their_tests(self):
+        done = hostcheck("test", rules_folder(self, fixture=RULE))
+        self.assertEqual(done.returncode, 1, "a rule without tests fails")
+        self.assertIn("tcp.fixture", done.stdout)
+
+    def test_every_rule_has_a_page(self):
+        for check in json.loads(hostcheck("checks", "--format", "json").stdout):
+            done = hostcheck("explain", check["id"])
+            self.assertEqual(done.returncode, 0, done.stderr)
+            for heading in ("Severity", "Claim", "What users notice", "How it is judged", "What cures it", "Reads"):
+                self.assertIn(heading, done.stdout, check["id"])
+
+
+class Output(unittest.TestCase):
+    def test_a_pipe_gets_no_colour_and_no_progress(self):
+        done = hostcheck("run", "--observe", "300ms")
+        self.assertNotIn("\x1b", done.stdout + done.stderr)
+        self.assertNotIn("watching", done.stderr)
+        for line in done.stdout.splitlines():
+            self.assertLess(len(line), 100, line)
+
+    def test_a_terminal_gets_colour_and_progress(self):
+        words = ("run", "--observe", "300ms", "--only", "tcp.*")
+        text = on_terminal(*words)
+        self.assertIn("watching: ", text)
+        self.assertRegex(text, r"\x1b\[1;3\dm(OK|UNKNOWN|INFO|WARNING|CRITICAL)\x1b\[0m")
+        last = text.rfind("watching: ")
+        self.assertIn("\r\x1b[K", text[last:], "the progress line is removed")
+        self.assertNotIn("\x1b[1;3", on_terminal(*words, env={"NO_COLOR": "1"}))
+        self.assertNotIn("\x1b[1;3", on_terminal(*words, "--color", "never"))
+        self.assertNotIn("watching", on_terminal(*words, "--quiet"))
+        self.assertIn("\x1b[1;3", hostcheck(*words, "--color", "always").stdout)
+
+    def test_a_closed_pipe_is_no_crash(self):
+        for words in (["run", "--observe", "0", "--format", "json"], ["tables"], ["query", "SELECT * FROM sysctls"]):
+            process = subprocess.Popen([H, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            process.stdout.close()
+            error = process.stderr.read().decode()
+            process.stderr.close()
+            status = process.wait(timeout=30)
+            self.assertIn(status, (-signal.SIGPIPE, 0, 1, 2, 3))
+            self.assertNotIn("Broken pipe", error)
+
+    def test_a_full_disk_is_an_error(self):
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = subprocess.run([H, "tables"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=30)
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("No space left", done.stderr)
+
+    def test_a_file_is_written_whole(self):
+        folder = tempfile.mkdtemp(prefix="hc-out-")
+        self.addCleanup(shutil.rmtree, folder)
+        path = os.path.join(folder, "report.json")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("before")
+        os.chmod(path, 0o640)
+        done = hostcheck("run", "--observe", "0", "--format", "json", "--output", path)
+        self.assertEqual(done.stdout, "")
+        with open(path, encoding="utf-8") as file:
+            self.assertEqual(json.load(file)["schema"], "hostcheck.report/1")
+        self.assertEqual(os.listdir(folder), ["report.json"])
+        done = hostcheck("run", "--output", os.path.join(folder, "no", "report"))
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("No such file", done.stderr)
+        self.assertEqual(hostcheck("run", "--output", folder).returncode, 3)
+
+    def test_a_device_is_written_to_and_not_replaced(self):
+        hostcheck("run", "--observe", "0", "--only", "tcp.*", "--output", "/dev/null")
+        self.assertTrue(stat.S_ISCHR(os.stat("/dev/null").st_mode))
+
+    def test_quiet_prints_nothing_of_what_is_good(self):
+        folder = rules_folder(self, fixture=RULE)
+        done = hostcheck("run", "--observe", "0", "--rules", folder, "--quiet")
+        self.assertEqual((done.stdout, done.stderr, done.returncode), ("", "", 0))
+
+    def test_a_healthy_report_is_three_lines(self):
+        folder = rules_folder(self, fixture=RULE)
+        done = hostcheck("run", "--observe", "0", "--rules", folder)
+        self.assertEqual(len(done.stdout.splitlines()), 3, done.stdout)
+
+
+class Time(unittest.TestCase):
+    def test_an_interrupt_ends_the_observation_and_not_the_report(self):
+        process = subprocess.Popen([H, "run", "--observe", "30s", "--budget", "60s", "--format", "json"],
+                                   stdout=subprocess.PIPE, text=True)
+        # It catches SIGINT from when it gets ready to watch.
+        support.wait_for(lambda: catches_interrupt(process.pid), "a handler for SIGINT")
+        process.send_signal(signal.SIGINT)
+        text, _ = process.communicate(timeout=20)
+        report = json.loads(text)
+        self.assertLess(report["observed_ms"], 20_000)
+        self.assertIn(process.returncode, (0, 1, 2, 3))
+
+    def test_the_budget_shortens_the_observation(self):
+        begin = time.monotonic()
+        report = json.loads(hostcheck("run", "--observe", "30s", "--budget", "2s", "--format", "json").stdout)
+        self.assertLess(time.monotonic() - begin, 6)
+        self.assertLess(report["observed_ms"], 3000)
+
+
+def catches_interrupt(pid):
+    with open("/proc/%d/status" % pid, encoding="ascii") as status:
+        for line in status:
+            if line.startswith("SigCgt:"):
+                return int(line.split()[1], 16) >> (signal.SIGINT - 1) & 1
+    return False
+
+
+class Query(unittest.TestCase):
+    def test_formats(self):
+        sql = "SELECT netns, here, first_pid AS pid FROM namespaces WHERE here"
+        row = json.loads(hostcheck("query", "--format", "json", sql).stdout)[0]
+        self.assertIs(row["here"], True)
+        self.assertEqual(hostcheck("query", "--format", "csv", sql).stdout.splitlines()[0], "netns,here,pid")
+        self.assertEqual(hostcheck("query", sql).stdout.split()[:3], ["netns", "here", "pid"])
+        self.assertEqual(json.loads(hostcheck("query", "--format", "json", "SELECT 1 WHERE 0").stdout), [])
+
+    def test_standard_input(self):
+        self.assertEqual(hostcheck("query", "--format", "csv", stdin="SELECT 1 AS one\n").stdout, "one\n1\n")
+        self.assertIn("links", hostcheck("query", stdin=".tables\n").stdout)
+        self.assertEqual(hostcheck("query", stdin="").returncode, 64)
+
+    def test_deltas_are_observed_without_being_asked_twice(self):
+        done = hostcheck("query", "--format", "json", "--observe", "100ms",
+                         "SELECT value_delta FROM counters WHERE protocol = 'Ip' AND name = 'InReceives'")
+        self.assertIsNotNone(json.loads(done.stdout)[0]["value_delta"])
+
+
+@unittest.skipUnless(os.geteuid() == 0 and shutil.which("setpriv"), "needs root and setpriv to become an ordinary user")
+class OrdinaryUser(unittest.TestCase):
+    """Runs an installed tree, so that the build folder need not be readable to everybody."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.prefix = tempfile.mkdtemp(prefix="hc-prefix-")
+        cls.addClassCleanup(shutil.rmtree, cls.prefix)
+        os.chmod(cls.prefix, 0o755)
+        os.makedirs(os.path.join(cls.prefix, "bin"))
+        cls.program = shutil.copy(H, os.path.join(cls.prefix, "bin", "hostcheck"))
+        shutil.copytree(os.path.join(ROOT, "rules"), os.path.join(cls.prefix, "lib", "hostcheck", "rules"))
+        subprocess.run(["chmod", "-R", "go=rX", cls.prefix], check=True)
+
+    def as_user(self, *words):
+        return hostcheck("--reuid=65534", "--regid=65534", "--clear-groups", self.program, *words, program="setpriv")
+
+    def test_it_runs_and_judges_what_it_can(self):
+        done = self.as_user("run", "--observe", "200ms", "--format", "json")
+        report = json.loads(done.stdout)
+        outcomes = {check["outcome"] for check in report["checks"]}
+        self.assertIn("clear", outcomes)
+        self.assertIn("unknown", outcomes)
+        for check in report["checks"]:
+            if check["outcome"] == "unknown":
+                self.assertTrue(check["reason"])
+        self.assertFalse(next(each for each in report["capabilities"] if each["name"] == "root")["available"])
+
+    def test_it_says_what_it_cannot_see_and_how_to(self):
+        text = self.as_user("run", "--observe", "200ms").stdout
+        self.assertIn("unknown ", text)
+        self.assertIn("to see it:", text)
+        for line in text.splitlines():
+            self.assertLess(len(line), 100, line)
+        doctor = self.as_user("doctor").stdout
+        self.assertIn("no   root", doctor)
+        self.assertIn("lost:", doctor)
+
+    def test_other_namespaces_are_denied_and_told(self):
+        with support.Netns("cli") as netns:
+            done = self.as_user("run", "--observe", "0", "--netns", netns.name)
+            self.assertEqual(done.returncode, 3, done.stdout)
+            self.assertIn("Operation not permitted", re.sub(r"\s+", " ", done.stdout + done.stderr))
+
+    def test_unreadable_rules_are_named(self):
+        folder = os.path.join(self.prefix, "closed")
+        os.mkdir(folder, 0o700)
+        done = self.as_user("run", "--rules", folder)
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("closed", done.stderr)
+        self.assertIn("Permission denied", done.stderr)
+
+
+if __name__ == "__main__":
+    support.main()
