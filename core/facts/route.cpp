@@ -1,6 +1,9 @@
 #include "core/facts/route.h"
 
 #include <algorithm>
+#include <array>
+#include <cstring>
+#include <type_traits>
 
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
@@ -28,7 +31,13 @@ Cell prefix_column(const Row& row, std::string& scratch) {
 }
 
 Cell src_prefix_cell(const Route& row, std::string& scratch) {
-  return prefix_cell(row.src, row.src_length, scratch);
+  const RouteExtras extras = row.extras.get();
+  return prefix_cell(extras.src, extras.src_length, scratch);
+}
+
+template <auto Member>
+Cell extra_cell(const Route& row, std::string& scratch) {
+  return row.extras.empty() ? Cell{} : member_cell(row.extras.get().*Member, scratch);
 }
 
 template <typename Row>
@@ -87,24 +96,48 @@ Cell pref_cell(const Route& row, std::string& scratch) {
 }
 
 Cell mtu_locked_cell(const Route& row, std::string&) {
-  return row.mtu ? integer_cell((row.locked & 1U << RTAX_MTU) != 0 ? 1 : 0) : Cell{};
+  const RouteExtras extras = row.extras.get();
+  return extras.mtu ? integer_cell((extras.locked & 1U << RTAX_MTU) != 0 ? 1 : 0) : Cell{};
 }
 
 void describe_metrics(TableBuilder<Route>& builder) {
-  builder.column<&Route::mtu>("mtu", "bytes", "RTAX_MTU", "Path MTU that the route sets")
+  builder
+      .computed<extra_cell<&RouteExtras::mtu>>("mtu", Type::integer, "bytes", "RTAX_MTU",
+                                               "Path MTU that the route sets")
       .computed<mtu_locked_cell>("mtu_locked", Type::boolean, "", "RTAX_LOCK",
                                  "The MTU is not lowered by path MTU discovery, and packets may be fragmented")
-      .column<&Route::advmss>("advmss", "bytes", "RTAX_ADVMSS", "Largest segment to announce")
-      .column<&Route::window>("window", "bytes", "RTAX_WINDOW", "Largest TCP window to announce")
-      .column<&Route::initcwnd>("initcwnd", "segments", "RTAX_INITCWND", "Initial congestion window")
-      .column<&Route::initrwnd>("initrwnd", "segments", "RTAX_INITRWND", "Initial receive window")
-      .column<&Route::rto_min_ms>("rto_min_ms", "ms", "RTAX_RTO_MIN", "Smallest retransmission time-out")
-      .column<&Route::hoplimit>("hoplimit", "", "RTAX_HOPLIMIT", "Hop limit of packets sent")
-      .column<&Route::quickack>("quickack", "", "RTAX_QUICKACK", "1 where acknowledgements are not delayed")
-      .column<&Route::congctl>("congctl", "", "RTAX_CC_ALGO", "Congestion control of connections on this route");
+      .computed<extra_cell<&RouteExtras::advmss>>("advmss", Type::integer, "bytes", "RTAX_ADVMSS",
+                                                  "Largest segment to announce")
+      .computed<extra_cell<&RouteExtras::window>>("window", Type::integer, "bytes", "RTAX_WINDOW",
+                                                  "Largest TCP window to announce")
+      .computed<extra_cell<&RouteExtras::initcwnd>>("initcwnd", Type::integer, "segments", "RTAX_INITCWND",
+                                                    "Initial congestion window")
+      .computed<extra_cell<&RouteExtras::initrwnd>>("initrwnd", Type::integer, "segments", "RTAX_INITRWND",
+                                                    "Initial receive window")
+      .computed<extra_cell<&RouteExtras::rto_min_ms>>("rto_min_ms", Type::integer, "ms", "RTAX_RTO_MIN",
+                                                      "Smallest retransmission time-out")
+      .computed<extra_cell<&RouteExtras::hoplimit>>("hoplimit", Type::integer, "", "RTAX_HOPLIMIT",
+                                                    "Hop limit of packets sent")
+      .computed<extra_cell<&RouteExtras::quickack>>("quickack", Type::integer, "", "RTAX_QUICKACK",
+                                                    "1 where acknowledgements are not delayed")
+      .computed<extra_cell<&RouteExtras::congctl>>("congctl", Type::text, "", "RTAX_CC_ALGO",
+                                                   "Congestion control of connections on this route");
 }
 
 }  // namespace
+
+SharedExtras::SharedExtras(const RouteExtras& extras, const std::function<Symbol(std::string_view)>& intern) {
+  static_assert(std::is_trivially_copyable_v<RouteExtras>);
+  std::array<char, sizeof(RouteExtras)> bytes{};
+  std::memcpy(bytes.data(), &extras, sizeof extras);
+  bytes_ = intern({bytes.data(), bytes.size()});
+}
+
+RouteExtras SharedExtras::get() const {
+  RouteExtras extras;
+  if (bytes_.view().size() == sizeof extras) std::memcpy(&extras, bytes_.view().data(), sizeof extras);
+  return extras;
+}
 
 const TableInfo& Route::table() {
   static const TableInfo info = [] {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -12,18 +13,34 @@
 
 namespace hostcheck::facts {
 
-// What an IPv4 or IPv6 route says besides its way, RTA_METRICS; 0 where it says nothing.
-struct RouteMetrics {
+// What few routes say besides their way. Routes that say the same share one.
+struct RouteExtras {
+  // RTA_METRICS; 0 where it says nothing
   NonZero<std::uint32_t> mtu, advmss, window, initcwnd, initrwnd, rto_min_ms, hoplimit, quickack;
   std::uint32_t locked = 0;  // bits 1 << RTAX_*: the metric is not learned anew
+  Symbol congctl;
+  IpAddress src;  // empty for any
+  std::uint8_t src_length = 0;
+};
+
+// Extras that live in a TextPool as the bytes that they are made of: eight bytes in each of very many rows.
+class SharedExtras {
+ public:
+  SharedExtras() = default;
+  SharedExtras(const RouteExtras& extras, const std::function<Symbol(std::string_view)>& intern);
+  [[nodiscard]] RouteExtras get() const;
+  [[nodiscard]] bool empty() const { return bytes_.empty(); }
+
+ private:
+  Symbol bytes_;
 };
 
 // A route of any table. There may be very many: no member allocates.
-struct Route : RouteMetrics {
+struct Route {
   Symbol netns;
   Symbol table_name;
   Symbol ifname;
-  Symbol congctl;
+  SharedExtras extras;
   std::uint32_t table_id = 0;
   std::uint32_t ifindex = 0;  // 0 for none
   std::uint32_t priority = 0;
@@ -32,8 +49,8 @@ struct Route : RouteMetrics {
   NonZero<std::uint32_t> expires_s;
   std::uint16_t nexthops = 0;
   Family family = Family::none;
-  IpAddress dst, src, gateway, prefsrc;  // dst: 0.0.0.0 or :: for the default route; src: empty for any
-  std::uint8_t dst_length = 0, src_length = 0;
+  IpAddress dst, gateway, prefsrc;  // dst: 0.0.0.0 or :: for the default route
+  std::uint8_t dst_length = 0;
   std::uint8_t tos = 0;
   std::uint8_t type = 0;      // RTN_*
   std::uint8_t protocol = 0;  // RTPROT_*

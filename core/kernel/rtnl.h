@@ -59,6 +59,15 @@ enum class Parsed {
 // AF_INET, AF_INET6, AF_UNSPEC.
 [[nodiscard]] std::uint8_t address_family_of(Family family);
 
+// Before a row is appended to a table that may become very long. A long table's room grows in great steps: memory that
+// is not written to costs nothing, moving the rows from one room to the next does.
+template <typename Row>
+void make_room(std::vector<Row>& rows) {
+  constexpr std::size_t kLong = 4096;
+  constexpr std::size_t kStep = 64;
+  if (rows.size() == rows.capacity() && rows.size() >= kLong) rows.reserve(rows.size() * kStep);
+}
+
 [[nodiscard]] Error malformed(std::string_view operation);
 
 // Dumps messages of the type answer into rows of a table: parse is called with a fresh row for each message. Nothing is

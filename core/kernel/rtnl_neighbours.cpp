@@ -85,6 +85,7 @@ void NeighbourCollector::finish() {
 
 Result<void> NeighbourCollector::add(const nlmsghdr& message) {
   if (message.nlmsg_type != RTM_NEWNEIGH) return {};
+  make_room(rows_);
   facts::Neighbour& row = rows_.emplace_back();
   const Parsed parsed = parse_neighbour(message, row);
   if (parsed == Parsed::malformed) return unexpected(malformed(kNeighbourDump));

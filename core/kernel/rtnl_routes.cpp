@@ -26,7 +26,7 @@ IpAddress via_address(Bytes payload) {
   return IpAddress::from_bytes(payload.subspan(sizeof(rtvia)));
 }
 
-bool fill_metrics(Bytes payload, facts::Facts& texts, facts::Route& row) {
+bool fill_metrics(Bytes payload, facts::Facts& texts, facts::RouteExtras& row) {
   std::array<Bytes, RTAX_CC_ALGO + 1> at;
   if (!parse_attributes(payload, at)) return false;
   const auto number = [&](std::size_t metric) { return read_number<std::uint32_t>(at[metric]); };
@@ -146,20 +146,19 @@ Result<void> RouteCollector::add(const nlmsghdr& message) {
   const bool has_hops = at[RTA_MULTIPATH].data() != nullptr;
   if (!fill_.routes && !(fill_.nexthops && has_hops)) return {};
 
+  make_room(routes_);
   facts::Route& row = routes_.emplace_back();
   row.netns = reader_.netns;
   row.family = family_;
   row.table_id = table;
   row.table_name = table_name(table);
   row.dst_length = header->rtm_dst_len;
-  row.src_length = header->rtm_src_len;
   row.tos = header->rtm_tos;
   row.type = header->rtm_type;
   row.protocol = header->rtm_protocol;
   row.scope = header->rtm_scope;
   row.flags = header->rtm_flags;
   row.dst = at[RTA_DST].empty() ? IpAddress::any(family_) : IpAddress::from_bytes(at[RTA_DST]);
-  row.src = IpAddress::from_bytes(at[RTA_SRC]);
   row.gateway = at[RTA_VIA].empty() ? IpAddress::from_bytes(at[RTA_GATEWAY]) : via_address(at[RTA_VIA]);
   row.prefsrc = IpAddress::from_bytes(at[RTA_PREFSRC]);
   row.ifindex = read_number<std::uint32_t>(at[RTA_OIF]);
@@ -168,8 +167,12 @@ Result<void> RouteCollector::add(const nlmsghdr& message) {
   row.nexthop_id = read_number<std::uint32_t>(at[RTA_NH_ID]);
   row.expires_s = seconds_left(at[RTA_CACHEINFO]);
   if (!at[RTA_PREF].empty()) row.pref = read_number<std::uint8_t>(at[RTA_PREF]);
-  if (!at[RTA_METRICS].empty() && !fill_metrics(at[RTA_METRICS], reader_.out, row)) {
-    return unexpected(malformed(kRouteDump));
+  if (!at[RTA_METRICS].empty() || !at[RTA_SRC].empty()) {
+    facts::RouteExtras extras;
+    extras.src = IpAddress::from_bytes(at[RTA_SRC]);
+    extras.src_length = header->rtm_src_len;
+    if (!fill_metrics(at[RTA_METRICS], reader_.out, extras)) return unexpected(malformed(kRouteDump));
+    row.extras = facts::SharedExtras(extras, [&](std::string_view bytes) { return reader_.out.intern(bytes); });
   }
   if (row.dst.family() != family_) return unexpected(malformed(kRouteDump));
   if (has_hops) {
