@@ -28,15 +28,17 @@ void Facts::add_absence(std::string_view table, std::string_view netns, const Er
   absences_.push_back({std::string(table), {}, std::string(netns), {}, error.code, error.message(), std::move(advice)});
 }
 
-std::string key_of(const TableInfo& info, const void* row) {
-  std::string key;
-  std::string scratch;
+namespace {
+
+// The same into a string that is used again.
+void make_key(const TableInfo& info, const void* row, std::string& key, std::string& scratch) {
+  key.clear();
   for (const Column& column : info.columns) {
     if (!column.key) continue;
     const Cell cell = column.read(row, scratch);
+    key += static_cast<char>(cell.kind);
     switch (cell.kind) {
       case Cell::Kind::null:
-        key += '-';
         break;
       case Cell::Kind::integer:
         key.append(reinterpret_cast<const char*>(&cell.integer), sizeof cell.integer);
@@ -50,23 +52,73 @@ std::string key_of(const TableInfo& info, const void* row) {
     }
     key += '\0';
   }
+}
+
+// Finds rows of an earlier sample. The kernel lists most tables in the same order twice, so the row after the one that
+// was found last is tried first; the index of all is made only when that fails.
+class EarlierRows {
+ public:
+  EarlierRows(const TableInfo& info, std::size_t row_size, std::span<const std::byte> rows)
+      : info_(info), row_size_(row_size), rows_(rows) {}
+
+  // nullptr where there was no such row.
+  [[nodiscard]] const std::byte* find(const std::string& key) {
+    if (next_ < rows_.size()) {
+      make_key(info_, rows_.data() + next_, key_, scratch_);
+      if (key_ == key) return found(next_);
+    }
+    if (!indexed_) make_index();
+    const auto at = index_.find(key);
+    return at == index_.end() ? nullptr : found(at->second);
+  }
+
+ private:
+  const std::byte* found(std::size_t at) {
+    next_ = at + row_size_;
+    return rows_.data() + at;
+  }
+  void make_index() {
+    indexed_ = true;
+    index_.reserve(rows_.size() / row_size_);
+    for (std::size_t at = 0; at < rows_.size(); at += row_size_) {
+      make_key(info_, rows_.data() + at, key_, scratch_);
+      index_.emplace(key_, at);
+    }
+  }
+
+  const TableInfo& info_;
+  std::size_t row_size_;
+  std::span<const std::byte> rows_;
+  std::size_t next_ = 0;
+  bool indexed_ = false;
+  std::unordered_map<std::string, std::size_t> index_;
+  std::string key_;
+  std::string scratch_;
+};
+
+}  // namespace
+
+std::string key_of(const TableInfo& info, const void* row) {
+  std::string key;
+  std::string scratch;
+  make_key(info, row, key, scratch);
   return key;
 }
 
 void fill_deltas(const TableInfo& info, std::size_t row_size, std::span<const std::byte> earlier,
                  std::span<std::byte> later, std::chrono::milliseconds span) {
-  std::unordered_map<std::string, const std::byte*> before;
-  before.reserve(earlier.size() / row_size);
-  for (std::size_t at = 0; at < earlier.size(); at += row_size) {
-    before.emplace(key_of(info, earlier.data() + at), earlier.data() + at);
-  }
+  if (info.counters.empty()) return;
+  EarlierRows before(info, row_size, earlier);
+  std::string key;
+  std::string scratch;
   for (std::size_t at = 0; at < later.size(); at += row_size) {
-    const auto found = before.find(key_of(info, later.data() + at));
-    if (found == before.end()) continue;
+    make_key(info, later.data() + at, key, scratch);
+    const std::byte* row = before.find(key);
+    if (row == nullptr) continue;
     for (auto counter : info.counters) {
       Counter* now = counter(later.data() + at);
       // Only read: the accessor gives a mutable counter because it serves both samples.
-      const Counter* then = counter(const_cast<std::byte*>(found->second));  // NOLINT
+      const Counter* then = counter(const_cast<std::byte*>(row));  // NOLINT
       if (now == nullptr || then == nullptr) continue;
       now->span_ms = static_cast<std::uint32_t>(span.count());
       now->delta = now->value >= then->value ? std::optional(now->value - then->value) : std::nullopt;
