@@ -1,3 +1,5 @@
 #include "core/cli/commands.h"
 
-int main(int argc, char** argv) { return hostcheck::cli::main(argc, argv); }
+int main(int argc, char** argv) {
+  return hostcheck::cli::main(argc, argv);
+}
