@@ -48,10 +48,8 @@ constexpr std::array<Statistic, 10> kStatistics = {{
 
 }  // namespace
 
-Result<bool> conntrack_present(const FileTree& files) {
-  const auto entries = read_sysctl(files, "nf_conntrack_count");
-  if (!entries) return unexpected(entries.error());
-  return entries->has_value();
+Result<std::optional<std::uint64_t>> count_of_conntrack(const FileTree& files) {
+  return read_sysctl(files, "nf_conntrack_count");
 }
 
 Result<facts::Conntrack> read_conntrack(const FileTree& files) {

@@ -1,6 +1,7 @@
 // Connection tracking, from its sysctls, ctnetlink and /proc/net.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "core/base/result.h"
@@ -11,8 +12,8 @@
 
 namespace hostcheck::kernel {
 
-// Whether the kernel tracks connections at all (module nf_conntrack, loaded or built in).
-[[nodiscard]] Result<bool> conntrack_present(const FileTree& files);
+// Entries of the namespace now; nullopt where the kernel does not track connections (module nf_conntrack is not there).
+[[nodiscard]] Result<std::optional<std::uint64_t>> count_of_conntrack(const FileTree& files);
 
 // The namespace's row. A kernel without connection tracking has 0 entries and no limit.
 [[nodiscard]] Result<facts::Conntrack> read_conntrack(const FileTree& files);
