@@ -8,6 +8,7 @@
 #include "core/facts/neighbour.h"
 #include "core/facts/netfilter.h"
 #include "core/facts/nic.h"
+#include "core/facts/observation.h"
 #include "core/facts/process.h"
 #include "core/facts/qdisc.h"
 #include "core/facts/resolver.h"
@@ -26,13 +27,17 @@ std::span<const TableInfo* const> catalogue() {
       &ConntrackCpu::table(),
       &ConntrackEntries::table(),
       &ConntrackTimeout::table(),
+      &Drop::table(),
       &FileHandles::table(),
       &Host::table(),
+      &IcmpErrorCount::table(),
       &InterfaceAddress::table(),
       &Interrupt::table(),
       &Link::table(),
       &Listener::table(),
+      &ListenerWatch::table(),
       &LogMessage::table(),
+      &LostEvents::table(),
       &Namespace::table(),
       &Neighbour::table(),
       &NeighbourSummary::table(),
@@ -49,8 +54,10 @@ std::span<const TableInfo* const> catalogue() {
       &Protocol::table(),
       &ProtocolCounter::table(),
       &Qdisc::table(),
+      &Reset::table(),
       &Resolver::table(),
       &ResolverConfig::table(),
+      &Retransmission::table(),
       &Route::table(),
       &RouteNexthop::table(),
       &RouteSummary::table(),
@@ -58,9 +65,12 @@ std::span<const TableInfo* const> catalogue() {
       &SocketSummary::table(),
       &Softirq::table(),
       &Softnet::table(),
+      &SynSummary::table(),
       &Sysctl::table(),
       &TcpMemory::table(),
+      &TimestampBackwards::table(),
       &UdpSocket::table(),
+      &UnansweredSyn::table(),
   };
   return all;
 }

@@ -137,6 +137,12 @@ class TableBuilder {
     return *this;
   }
 
+  // The whole table exists only with an observation.
+  TableBuilder& observed() {
+    for (Column& each : info_.columns) each.observed = true;
+    return *this;
+  }
+
   [[nodiscard]] TableInfo build() { return std::move(info_); }
 
  private:

@@ -1,0 +1,93 @@
+#include "core/observe/infer.h"
+
+#include <array>
+
+#include <fmt/format.h>
+
+namespace hostcheck::observe {
+namespace {
+
+using facts::Certainty;
+using facts::SynReason;
+
+// The kernel's words that mean one of our reasons whatever the place. Names, never numbers: those shift between
+// kernels.
+struct Word {
+  std::string_view name;
+  SynReason reason;
+};
+constexpr std::array kWords = {
+    Word{"IP_RPFILTER", SynReason::reverse_path_filter}, Word{"TCP_RFC7323_TW_PAWS", SynReason::paws},
+    Word{"TCP_RFC7323_PAWS", SynReason::paws},           Word{"TCP_LISTEN_OVERFLOW", SynReason::accept_queue_full},
+    Word{"NO_SOCKET", SynReason::no_listener},           Word{"TCP_MD5NOTFOUND", SynReason::tcp_md5},
+    Word{"TCP_MD5UNEXPECTED", SynReason::tcp_md5},       Word{"TCP_MD5FAILURE", SynReason::tcp_md5},
+    Word{"SOCKET_FILTER", SynReason::socket_filter},     Word{"PROTO_MEM", SynReason::memory},
+    Word{"SOCKET_RCVBUFF", SynReason::memory},           Word{"NOMEM", SynReason::memory},
+};
+
+SynVerdict of_dropped(const SynStory& story, const Surroundings& around) {
+  SynVerdict verdict;
+  verdict.certainty = Certainty::seen;
+  verdict.reason = SynReason::other_drop;
+  verdict.witnesses =
+      fmt::format("the kernel dropped it: {}{}{}", story.drop_reason.empty() ? "no reason told" : story.drop_reason,
+                  story.drop_place.empty() ? "" : " at ", story.drop_place);
+  for (const Word& word : kWords) {
+    if (word.name == story.drop_reason) verdict.reason = word.reason;
+  }
+  const bool by_netfilter = story.drop_reason == "NETFILTER_DROP" ||
+                            (story.drop_reason.empty() && (story.drop_place.starts_with("nf_hook_slow") ||
+                                                           story.drop_place.starts_with("nft_do_chain")));
+  if (by_netfilter) {
+    // A rule drops a packet that conntrack has seen; conntrack itself drops one that it could not take in.
+    const bool full = around.conntrack_count && around.conntrack_max && *around.conntrack_max > 0 &&
+                      *around.conntrack_count * 100 >= *around.conntrack_max * 98;
+    if (!story.drop_has_conntrack && !story.drop_place.starts_with("nft_do_chain") && full) {
+      verdict.reason = SynReason::conntrack_full;
+      verdict.witnesses += fmt::format("; conntrack {} of {} entries", *around.conntrack_count, *around.conntrack_max);
+    } else {
+      verdict.reason = SynReason::firewall;
+    }
+  }
+  return verdict;
+}
+
+}  // namespace
+
+SynVerdict infer_reason(const SynStory& story, const Surroundings& around) {
+  if (story.dropped) return of_dropped(story, around);
+  SynVerdict verdict;
+  if (story.listener == nullptr) {
+    verdict.witnesses = "nobody listens there, and neither an RST nor a drop was seen";
+    return verdict;
+  }
+  const WatchedListener& listener = *story.listener;
+  if (listener.drops() == 0) {
+    verdict.witnesses = "the listener counted no drop, and no drop event named the packet";
+    return verdict;
+  }
+  verdict.certainty = Certainty::inferred;
+  verdict.witnesses = fmt::format("the listener's own drop count rose by {}; accept queue {} of {}, half-open {}",
+                                  listener.drops(), listener.queue_max, listener.accept_limit, listener.half_open_max);
+  // The last quarter of tcp_max_syn_backlog is kept for proven peers when cookies are off (tcp_conn_request()).
+  const bool cookies = around.syncookies.value_or(1) != 0;
+  const std::int64_t reserved_from = around.max_syn_backlog ? *around.max_syn_backlog - *around.max_syn_backlog / 4 : 0;
+  const bool half_open_full =
+      !cookies && (listener.half_open_max > listener.accept_limit ||
+                   (reserved_from > 0 && static_cast<std::int64_t>(listener.half_open_max) >= reserved_from));
+  if (listener.samples_full > 0) {
+    verdict.reason = SynReason::accept_queue_full;
+  } else if (half_open_full) {
+    verdict.reason = SynReason::syn_queue_full;
+    verdict.witnesses += fmt::format(", cookies off, tcp_max_syn_backlog {}", around.max_syn_backlog.value_or(0));
+  } else if (around.listen_overflows.by() > 0) {
+    // Full only between two samples: the counter says that it happened in this namespace.
+    verdict.reason = SynReason::accept_queue_full;
+    verdict.witnesses += fmt::format("; ListenOverflows rose by {}", around.listen_overflows.by());
+  } else {
+    verdict.reason = SynReason::listener_refused;
+  }
+  return verdict;
+}
+
+}  // namespace hostcheck::observe

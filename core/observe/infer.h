@@ -1,0 +1,33 @@
+// Why a SYN got no answer: from the kernel's own word about that packet where there is one, else from the witnesses
+// around it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "core/facts/observation.h"
+#include "core/observe/surroundings.h"
+
+namespace hostcheck::observe {
+
+// What is known of one attempt.
+struct SynStory {
+  bool listening = false;
+  const WatchedListener* listener = nullptr;  // the one that takes SYNs to that port; nullptr where nobody listens
+  bool timestamp_option = false;
+  bool dropped = false;  // a drop event named this very packet
+  bool drop_has_conntrack = false;
+  std::string_view drop_reason;  // the kernel's word without SKB_DROP_REASON_; "" where it tells none
+  std::string_view drop_place;   // kernel function; "" where it is not known
+};
+
+struct SynVerdict {
+  facts::SynReason reason = facts::SynReason::unknown;
+  facts::Certainty certainty = facts::Certainty::unknown;
+  std::string witnesses;  // in words, with the numbers
+};
+
+[[nodiscard]] SynVerdict infer_reason(const SynStory& story, const Surroundings& around);
+
+}  // namespace hostcheck::observe

@@ -1,0 +1,226 @@
+#include "core/observe/observation.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <set>
+#include <thread>
+#include <utility>
+
+#include "core/facts/observation.h"
+#include "core/kernel/sock_diag.h"
+#include "core/kernel/symbols.h"
+#include "core/observe/surroundings.h"
+#include "core/observe/tables.h"
+
+namespace hostcheck::observe {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct Filler {
+  std::string_view table;
+  void (*fill)(const Seen&, facts::Facts&);
+};
+constexpr std::array kFillers = {
+    Filler{"syns", fill_syns},
+    Filler{"unanswered_syns", fill_unanswered_syns},
+    Filler{"drops", fill_drops},
+    Filler{"resets", fill_resets},
+    Filler{"retransmits", fill_retransmits},
+    Filler{"timestamps_backwards", fill_timestamps_backwards},
+    Filler{"icmp_errors", fill_icmp_errors},
+    Filler{"lost_events", fill_lost_events},
+};
+constexpr std::string_view kListenerDrops = "listener_drops";
+
+bool asked(const facts::Request& request, std::string_view table) {
+  return request.find(table) != request.end();
+}
+
+}  // namespace
+
+struct Observation::State {
+  facts::Request request;
+  std::map<std::uint32_t, Surroundings> around;  // by netns inode
+  std::optional<Trace> trace;
+  std::optional<Error> trace_error;
+  std::optional<TraceRecord> record;
+  std::vector<std::pair<std::string, Error>> sample_errors;  // namespace and why it could not be sampled
+  std::vector<Method> methods;
+  Clock::time_point began;
+  std::chrono::milliseconds span{0};
+  bool ran = false;
+
+  void sample(bool with_limits);
+  [[nodiscard]] Names names() const;
+};
+
+void Observation::State::sample(bool with_limits) {
+  for (auto& [inode, place] : around) {
+    auto scope = kernel::NetnsScope::enter(place.netns());
+    Result<void> sampled = scope ? place.sample() : Result<void>(unexpected(scope.error()));
+    if (scope && with_limits) place.read_limits();
+    if (!sampled) {
+      const auto known = std::find_if(sample_errors.begin(), sample_errors.end(),
+                                      [&](const auto& each) { return each.first == place.netns().name; });
+      if (known == sample_errors.end()) sample_errors.emplace_back(place.netns().name, sampled.error());
+    }
+  }
+}
+
+Names Observation::State::names() const {
+  Names names;
+  std::set<std::uint64_t> places;
+  std::set<std::pair<std::uint32_t, std::uint32_t>> interfaces;
+  for (const auto& [key, drop] : record->drops) {
+    if (!around.contains(key.netns)) continue;
+    places.insert(key.place);
+    interfaces.insert({key.netns, key.ifindex});
+  }
+  for (const auto& [key, flow] : record->flows) {
+    if (!around.contains(key.netns)) continue;
+    if (flow.drops > 0) places.insert(flow.drop_place);
+    interfaces.insert({key.netns, flow.ifindex});
+  }
+  if (!places.empty()) {
+    // Without names the addresses are of no use to anybody; reason and tuple still are.
+    const std::vector<std::uint64_t> wanted(places.begin(), places.end());
+    if (auto functions = kernel::functions_at(wanted)) names.places = std::move(*functions);
+    if (const auto words = kernel_enum("skb_drop_reason", "SKB_DROP_REASON_")) {
+      names.drop_reasons.insert(words->begin(), words->end());
+    }
+  }
+  if (!record->resets.empty()) {
+    if (const auto words = kernel_enum("sk_rst_reason", "SK_RST_REASON_")) {
+      names.reset_reasons.insert(words->begin(), words->end());
+    }
+  }
+  for (const auto& [inode, place] : around) {
+    auto scope = kernel::NetnsScope::enter(place.netns());
+    if (!scope) continue;
+    for (const auto& [netns, ifindex] : interfaces) {
+      if (netns == inode && ifindex != 0) names.interfaces[{netns, ifindex}] = kernel::interface_name(ifindex);
+    }
+  }
+  return names;
+}
+
+bool is_observation_table(std::string_view table) {
+  return table == kListenerDrops ||
+         std::any_of(kFillers.begin(), kFillers.end(), [&](const Filler& each) { return each.table == table; });
+}
+
+bool is_wanted(const facts::Request& request) {
+  return std::any_of(request.begin(), request.end(), [](const auto& each) { return is_observation_table(each.first); });
+}
+
+Observation::Observation(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Observation::Observation(Observation&&) noexcept = default;
+Observation& Observation::operator=(Observation&&) noexcept = default;
+Observation::~Observation() = default;
+
+Observation Observation::prepare(const facts::Request& request, const std::vector<kernel::NetnsInfo>& namespaces) {
+  auto state = std::make_unique<State>();
+  state->request = request;
+  for (const kernel::NetnsInfo& each : namespaces) state->around.emplace(static_cast<std::uint32_t>(each.inode), each);
+  if (is_wanted(request)) {
+    const auto only = namespaces.size() == 1 ? static_cast<std::uint32_t>(namespaces.front().inode) : 0U;
+    auto trace = Trace::open(only);
+    if (trace) {
+      state->trace = std::move(*trace);
+      state->methods = state->trace->methods();
+    } else {
+      state->trace_error = trace.error();
+      state->methods.push_back({"handshake trace", false, trace.error().message()});
+    }
+  }
+  return Observation(std::move(state));
+}
+
+void Observation::begin() {
+  State& state = *state_;
+  if (!is_wanted(state.request)) return;
+  state.ran = true;
+  if (state.trace) {
+    if (auto started = state.trace->start(); !started) {
+      state.trace_error = started.error();
+      state.trace.reset();
+    }
+  }
+  state.began = Clock::now();
+  state.sample(true);
+}
+
+void Observation::sample() {
+  if (state_->ran) state_->sample(false);
+}
+
+void Observation::end() {
+  State& state = *state_;
+  if (!state.ran) return;
+  state.sample(false);
+  state.span = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - state.began);
+  if (!state.trace) return;
+  if (auto record = state.trace->stop()) {
+    state.record = std::move(*record);
+  } else {
+    state.trace_error = record.error();
+  }
+  state.trace.reset();
+}
+
+void Observation::fill(facts::Facts& out) {
+  State& state = *state_;
+  if (!state.ran) return;
+  if (asked(state.request, kListenerDrops)) {
+    fill_listener_drops(state.record ? &*state.record : nullptr, state.around, state.span, out);
+    for (const auto& [netns, error] : state.sample_errors) out.add_absence(kListenerDrops, netns, error);
+    if (!state.record && state.trace_error) {
+      out.add_absence({std::string(kListenerDrops),
+                       "accepted",
+                       {},
+                       {},
+                       state.trace_error->code,
+                       state.trace_error->message(),
+                       "run as root on a kernel with BTF"});
+    }
+  }
+  if (!state.record) {
+    const Error error =
+        state.trace_error.value_or(make_error(ErrorCode::failed, "observe", {}, "nothing was recorded"));
+    for (const Filler& each : kFillers) {
+      if (asked(state.request, each.table)) out.add_absence(each.table, {}, error, "run as root on a kernel with BTF");
+    }
+    return;
+  }
+  const Names names = state.names();
+  const Seen seen{*state.record, state.around, names, state.span};
+  for (const Filler& each : kFillers) {
+    if (asked(state.request, each.table)) each.fill(seen, out);
+  }
+  const auto note_lost = [&](std::string_view table, std::uint64_t lost, std::uint64_t limit) {
+    if (lost == 0 || !asked(state.request, table)) return;
+    out.add_absence(table, {},
+                    make_error(ErrorCode::limit, "observe", table,
+                               std::to_string(lost) + " events did not fit its " + std::to_string(limit) + " rows"));
+  };
+  note_lost("unanswered_syns", state.record->lost.flows, OBSERVE_FLOWS);
+  note_lost("syns", state.record->lost.services, OBSERVE_SERVICES);
+  note_lost("drops", state.record->lost.drops, OBSERVE_DROPS);
+  note_lost("resets", state.record->lost.resets, OBSERVE_RESETS);
+  note_lost("retransmits", state.record->lost.retransmits, OBSERVE_RETRANSMITS);
+  note_lost("icmp_errors", state.record->lost.icmp, OBSERVE_ICMP);
+}
+
+const std::vector<Method>& Observation::methods() const {
+  return state_->methods;
+}
+
+std::vector<Method> probe_methods() {
+  auto trace = Trace::open(0);
+  if (trace) return trace->methods();
+  return {{"handshake trace", false, trace.error().message()}};
+}
+
+}  // namespace hostcheck::observe

@@ -1,0 +1,74 @@
+// What stands around the events of one namespace: its listeners over time, its addresses, the limits that could bind.
+// The witnesses by which a SYN's fate is told.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/base/address.h"
+#include "core/base/result.h"
+#include "core/kernel/netlink.h"
+#include "core/kernel/netns.h"
+
+namespace hostcheck::observe {
+
+// A listening socket over the window.
+struct WatchedListener {
+  IpAddress address;
+  std::uint16_t port = 0;
+  std::uint64_t inode = 0;
+  std::uint64_t drops_first = 0;
+  std::uint64_t drops_last = 0;
+  bool counts_drops = false;  // the kernel tells SK_MEMINFO_DROPS
+  std::uint32_t accept_limit = 0;
+  std::uint32_t queue_first = 0;
+  std::uint32_t queue_last = 0;
+  std::uint32_t queue_max = 0;
+  std::uint32_t queue_min = 0;
+  std::uint32_t half_open_max = 0;
+  std::uint32_t samples = 0;
+  std::uint32_t samples_full = 0;
+
+  [[nodiscard]] std::uint64_t drops() const { return drops_last >= drops_first ? drops_last - drops_first : 0; }
+};
+
+class Surroundings {
+ public:
+  explicit Surroundings(kernel::NetnsInfo netns) : netns_(std::move(netns)) {}
+
+  // One sample of the listeners' queues; the calling thread must be in the namespace.
+  [[nodiscard]] Result<void> sample();
+  // What does not change in the window: addresses and limits. Likewise.
+  void read_limits();
+
+  [[nodiscard]] const kernel::NetnsInfo& netns() const { return netns_; }
+  [[nodiscard]] const std::map<std::uint64_t, WatchedListener>& listeners() const { return listeners_; }  // by cookie
+  // The socket that takes SYNs to this address and port: bound to the address, or to any.
+  [[nodiscard]] const WatchedListener* listener_for(const IpAddress& address, std::uint16_t port) const;
+  [[nodiscard]] bool is_local(const IpAddress& address) const;
+
+  std::optional<std::int64_t> syncookies;       // net.ipv4.tcp_syncookies
+  std::optional<std::int64_t> max_syn_backlog;  // net.ipv4.tcp_max_syn_backlog
+  std::optional<std::int64_t> conntrack_count;  // highest over the window
+  std::optional<std::int64_t> conntrack_max;
+  // TcpExt counters of the namespace at the first and the last sample; absent where /proc/net/netstat has none.
+  struct Moved {
+    std::optional<std::uint64_t> first;
+    std::optional<std::uint64_t> last;
+    [[nodiscard]] std::uint64_t by() const { return first && last && *last > *first ? *last - *first : 0; }
+  };
+  Moved listen_overflows;
+
+ private:
+  kernel::NetnsInfo netns_;
+  std::unique_ptr<kernel::NetlinkSocket> netlink_;  // stays in the namespace that it was opened in
+  std::map<std::uint64_t, WatchedListener> listeners_;
+  std::set<IpAddress> addresses_;
+};
+
+}  // namespace hostcheck::observe

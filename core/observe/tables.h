@@ -1,0 +1,44 @@
+// From a trace's record and the surroundings to fact tables. No I/O.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/facts/facts.h"
+#include "core/facts/observation.h"
+#include "core/observe/surroundings.h"
+#include "core/observe/trace.h"
+
+namespace hostcheck::observe {
+
+struct Names {
+  std::map<std::uint64_t, std::string> places;                                // kernel address -> function
+  std::map<std::uint32_t, std::string> drop_reasons;                          // of the running kernel
+  std::map<std::uint32_t, std::string> reset_reasons;                         // likewise
+  std::map<std::pair<std::uint32_t, std::uint32_t>, std::string> interfaces;  // (netns inode, ifindex) -> name
+};
+
+// All that the tables are made from.
+struct Seen {
+  const TraceRecord& record;
+  const std::map<std::uint32_t, Surroundings>& around;  // by netns inode; events of other namespaces are left out
+  const Names& names;
+  std::chrono::milliseconds span{0};
+};
+
+void fill_syns(const Seen& seen, facts::Facts& out);
+void fill_unanswered_syns(const Seen& seen, facts::Facts& out);
+void fill_drops(const Seen& seen, facts::Facts& out);
+void fill_resets(const Seen& seen, facts::Facts& out);
+void fill_retransmits(const Seen& seen, facts::Facts& out);
+void fill_timestamps_backwards(const Seen& seen, facts::Facts& out);
+void fill_icmp_errors(const Seen& seen, facts::Facts& out);
+void fill_lost_events(const Seen& seen, facts::Facts& out);
+
+// record: nullptr when there was no trace; then how many were accepted is absent.
+void fill_listener_drops(const TraceRecord* record, const std::map<std::uint32_t, Surroundings>& around,
+                         std::chrono::milliseconds span, facts::Facts& out);
+
+}  // namespace hostcheck::observe

@@ -1,0 +1,77 @@
+// The BPF programs of the observation: loaded, attached, read. Everything is gone when the object is destroyed or the
+// process dies: nothing is pinned.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/base/result.h"
+#include "ebpf/observe.h"
+
+namespace hostcheck::observe {
+
+// One thing that the programs can watch, and whether this kernel lets them.
+struct Method {
+  std::string name;  // "handshake trace", "drop reasons", ...
+  bool available = false;
+  std::string detail;  // which program, or why not
+};
+
+template <typename Key, typename Row>
+using MapRows = std::vector<std::pair<Key, Row>>;
+
+// Everything that the maps held at the end.
+struct TraceRecord {
+  std::uint64_t started_ns = 0;  // CLOCK_MONOTONIC
+  std::uint64_t ended_ns = 0;
+  MapRows<observe_flow_key, observe_flow> flows;
+  MapRows<observe_service_key, observe_service> services;
+  MapRows<observe_drop_key, observe_drop> drops;
+  MapRows<observe_reset_key, observe_reset> resets;
+  MapRows<observe_retransmit_key, std::uint64_t> retransmits;
+  MapRows<observe_source_key, observe_source> sources;
+  MapRows<observe_icmp_key, observe_icmp> icmp_errors;
+  observe_lost lost{};
+  bool has_drop_reasons = false;   // the kernel tells reasons (5.17 and later)
+  bool has_reset_reasons = false;  // 6.10 and later
+};
+
+// What one program cost, by the kernel's own statistics (only when they are switched on for the time).
+struct ProgramCost {
+  std::string program;
+  std::uint64_t runs = 0;
+  std::uint64_t nanoseconds = 0;
+};
+
+class Trace {
+ public:
+  // netns: inode number of the one namespace to watch, 0 for all. Error code denied without CAP_BPF and CAP_PERFMON (or
+  // root), unsupported without BTF or tracing programs.
+  [[nodiscard]] static Result<Trace> open(std::uint32_t netns);
+  Trace(Trace&&) noexcept;
+  Trace& operator=(Trace&&) noexcept;
+  ~Trace();
+
+  // Events count from here on.
+  [[nodiscard]] Result<void> start();
+  // Detaches the programs and reads the maps.
+  [[nodiscard]] Result<TraceRecord> stop();
+  [[nodiscard]] const std::vector<Method>& methods() const;
+  // Run time statistics of the programs; zero unless kernel.bpf_stats_enabled is on.
+  [[nodiscard]] std::vector<ProgramCost> costs() const;
+
+ private:
+  struct State;
+  explicit Trace(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+// Names of an enumeration of the running kernel, by value, from its BTF: "skb_drop_reason" gives {2: "NOT_SPECIFIED",
+// ...} with the prefix (SKB_DROP_REASON_) taken off. Empty where the kernel has no such enumeration.
+[[nodiscard]] Result<std::vector<std::pair<std::uint32_t, std::string>>> kernel_enum(const char* name,
+                                                                                     const std::string& prefix);
+
+}  // namespace hostcheck::observe
