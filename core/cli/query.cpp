@@ -1,7 +1,6 @@
 #include <array>
 #include <cerrno>
 #include <set>
-#include <thread>
 
 #include <unistd.h>
 
@@ -10,7 +9,9 @@
 #include "core/cli/commands.h"
 #include "core/cli/console.h"
 #include "core/cli/exit_status.h"
+#include "core/conclude/sample.h"
 #include "core/gather/gather.h"
+#include "core/observe/observation.h"
 #include "core/report/layout.h"
 #include "core/sql/database.h"
 
@@ -81,10 +82,11 @@ int query(const QueryOptions& options) {
   auto namespaces = gather::plan_namespaces(options.netns, request->contains("namespaces"));
   if (!namespaces) return fail(namespaces.error());
   bool observed = false;
-  for (const auto& [name, table] : read) observed = observed || table.wants_observation();
+  for (const auto& [name, table] : read) {
+    observed = observed || table.wants_observation() || observe::is_observation_table(name);
+  }
   const auto window = options.observe.value_or(observed ? kDefaultWindow : std::chrono::milliseconds{0});
-  const facts::Facts facts = gather::observe(*request, *namespaces, window,
-                                             [](std::chrono::milliseconds time) { std::this_thread::sleep_for(time); });
+  const facts::Facts facts = conclude::sample(*request, *namespaces, window, conclude::sleep_through);
   database->use(facts);
   sql::Limits limits;
   limits.time = std::chrono::milliseconds(60'000);  // a person is waiting, not a catalogue of rules

@@ -8,6 +8,7 @@
 #include "core/cli/exit_status.h"
 #include "core/cli/watch.h"
 #include "core/conclude/conclude.h"
+#include "core/conclude/sample.h"
 #include "core/gather/gather.h"
 #include "core/kernel/sysctl.h"
 #include "core/report/render.h"
@@ -188,8 +189,9 @@ int run(const RunOptions& options) {
   }
 
   const Watch watch(start, start + options.budget, !options.quiet);
-  const facts::Facts facts = gather::observe(plan.request, *namespaces, std::min(options.observe, options.budget),
-                                             [&](milliseconds window) { watch.wait(window); });
+  const facts::Facts facts = conclude::sample(
+      plan.request, *namespaces, std::min(options.observe, options.budget),
+      [&](milliseconds window, milliseconds every, const auto& tick) { watch.wait(window, every, tick); });
   database->use(facts);
   std::vector<CheckResult> results = run_checks(plan, facts, *database, watch);
   conclude::Report report = conclude_run(plan, std::move(results), *catalogue, facts, *database, *namespaces);

@@ -37,7 +37,9 @@ bool Watch::interrupted() {
   return interrupt_seen != 0;
 }
 
-void Watch::wait(std::chrono::milliseconds window) const {
+void Watch::wait(std::chrono::milliseconds window, std::chrono::milliseconds every,
+                 const std::function<void()>& tick) const {
+  const auto slice = every.count() > 0 ? std::min(every, kSlice) : kSlice;
   const auto begin = Clock::now();
   // The second sample costs about as much as the first, and the checks come after it.
   const auto reserve = std::max<Clock::duration>(2 * (begin - start_), kSmallestReserve);
@@ -51,7 +53,8 @@ void Watch::wait(std::chrono::milliseconds window) const {
                               std::chrono::duration<double>(end - begin).count()));
     }
     const auto rest = std::chrono::ceil<std::chrono::milliseconds>(end - now);
-    ::poll(nullptr, 0, static_cast<int>(std::min(rest, kSlice).count()));
+    ::poll(nullptr, 0, static_cast<int>(std::min(rest, slice).count()));
+    if (tick) tick();
   }
   if (progress_) print_error("\r\x1b[K");
 }

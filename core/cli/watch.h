@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 
 namespace hostcheck::cli {
 
@@ -14,8 +15,8 @@ class Watch {
   Watch(Clock::time_point start, Clock::time_point deadline, bool progress);
 
   // Returns after the window, at an interrupt, or when what is left until the deadline is needed for the rest of the
-  // run.
-  void wait(std::chrono::milliseconds window) const;
+  // run. tick is called about every `every` meanwhile, when that is not zero.
+  void wait(std::chrono::milliseconds window, std::chrono::milliseconds every, const std::function<void()>& tick) const;
   // Whether an interrupt came.
   [[nodiscard]] static bool interrupted();
   [[nodiscard]] bool over() const { return Clock::now() >= deadline_; }

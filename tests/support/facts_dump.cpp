@@ -7,12 +7,12 @@
 #include <map>
 #include <set>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
 #include "core/base/text.h"
+#include "core/conclude/sample.h"
 #include "core/gather/gather.h"
 
 namespace {
@@ -110,8 +110,7 @@ int run(const std::vector<std::string>& arguments) {
     std::cerr << "facts_dump: " << options.error().message() << "\n";
     return 3;
   }
-  const facts::Facts facts = gather::observe(request, *options, window,
-                                             [](std::chrono::milliseconds span) { std::this_thread::sleep_for(span); });
+  const facts::Facts facts = conclude::sample(request, *options, window, conclude::sleep_through);
   Json out = Json::object();
   for (const auto& [name, asked] : request) {
     const facts::TableData* data = facts.find(name);

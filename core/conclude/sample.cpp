@@ -1,0 +1,41 @@
+#include "core/conclude/sample.h"
+
+#include <algorithm>
+#include <optional>
+#include <thread>
+
+#include "core/observe/observation.h"
+
+namespace hostcheck::conclude {
+
+facts::Facts sample(const facts::Request& request, const gather::Options& namespaces, std::chrono::milliseconds window,
+                    const Wait& wait) {
+  if (window.count() == 0) return gather::gather(request, namespaces);
+  const bool observes = observe::is_wanted(request);
+  std::optional<observe::Observation> observation;
+  if (observes) observation = observe::Observation::prepare(request, namespaces.asked);
+  facts::Facts facts = gather::observe(request, namespaces, window, [&](std::chrono::milliseconds time) {
+    if (!observes) {
+      wait(time, std::chrono::milliseconds{0}, {});
+      return;
+    }
+    observation->begin();
+    wait(time, observe::kSampleEvery, [&] { observation->sample(); });
+    observation->end();
+  });
+  if (observes) observation->fill(facts);
+  return facts;
+}
+
+void sleep_through(std::chrono::milliseconds window, std::chrono::milliseconds every,
+                   const std::function<void()>& tick) {
+  using Clock = std::chrono::steady_clock;
+  const auto end = Clock::now() + window;
+  if (every.count() == 0) every = window;
+  while (Clock::now() < end) {
+    std::this_thread::sleep_until(std::min(Clock::now() + every, end));
+    if (tick) tick();
+  }
+}
+
+}  // namespace hostcheck::conclude

@@ -1,0 +1,26 @@
+// One run's look at the host: both samples of what counts, and between them the observation.
+#pragma once
+
+#include <chrono>
+#include <functional>
+
+#include "core/facts/facts.h"
+#include "core/facts/request.h"
+#include "core/gather/gather.h"
+
+namespace hostcheck::conclude {
+
+// Returns when the window is over, or earlier when the run is to end; calls tick about every `every`, when that is not
+// zero.
+using Wait = std::function<void(std::chrono::milliseconds window, std::chrono::milliseconds every,
+                                const std::function<void()>& tick)>;
+
+// Everything in the request, in the namespaces asked. window zero: one sample, and nothing that needs two is there.
+[[nodiscard]] facts::Facts sample(const facts::Request& request, const gather::Options& namespaces,
+                                  std::chrono::milliseconds window, const Wait& wait);
+
+// A Wait that just lets the time pass.
+void sleep_through(std::chrono::milliseconds window, std::chrono::milliseconds every,
+                   const std::function<void()>& tick);
+
+}  // namespace hostcheck::conclude
