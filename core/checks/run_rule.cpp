@@ -259,7 +259,7 @@ Result<facts::Request> plan(const Rule& rule, sql::Database& database) {
   auto more = database.plan(rule.clear_query);
   if (!more) return unexpected(in_rule(rule, make_error(ErrorCode::invalid, "[clear]", "", more.error().message())));
   for (const auto& [table, request] : *more) {
-    for (const auto& terms : request.readers()) (*reads)[table].add_reader(request.columns(), terms);
+    (*reads)[table].merge(request);
   }
   return reads;
 }

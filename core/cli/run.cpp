@@ -31,7 +31,7 @@ struct Plan {
 
 void merge(const facts::Request& from, facts::Request& into) {
   for (const auto& [name, table] : from) {
-    for (const auto& terms : table.readers()) into[name].add_reader(table.columns(), terms);
+    into[name].merge(table);
   }
 }
 

@@ -70,33 +70,30 @@ bool wants_oldest(const TableRequest& listeners) {
 void plan_tcp(const facts::Request& request, SocketPlan& plan) {
   const TableRequest* listeners = asked(request, "listeners");
   const TableRequest* connections = asked(request, "connections");
-  SocketQuery query;
-  query.congestion = wants_from(connections, facts::Connection::table(), "INET_DIAG_CONG");
-  query.tos = wants_from(connections, facts::Connection::table(), "INET_DIAG_TOS");
-  query.tcp_info = wants_from(connections, facts::Connection::table(), "tcpi_") ||
-                   (listeners != nullptr && wants_oldest(*listeners));
-  query.memory = wants_from(connections, facts::Connection::table(), "SK_MEMINFO") ||
-                 wants_from(listeners, facts::Listener::table(), "INET_DIAG_SKMEMINFO");
-
   const std::uint32_t others = plan.listener_states | plan.summary_states | plan.owned_states;
-  SocketQuery narrow = query;
-  if (connections != nullptr) {
-    narrow.family = only_family(*connections);
-    narrow.local_ports = only_ports(*connections, "local_port");
-    narrow.remote_ports = only_ports(*connections, "remote_port");
+  if ((others & kListen) != 0) {
+    // On their own, which costs next to nothing: what is asked of them would otherwise be asked of every connection.
+    SocketQuery query;
+    query.states = kListen;
+    query.memory = wants_from(listeners, facts::Listener::table(), "INET_DIAG_SKMEMINFO");
+    plan.dumps.push_back(std::move(query));
   }
-  const bool filtered = narrow.family != Family::none || narrow.local_ports || narrow.remote_ports;
-  if (plan.connection_states == 0 || !filtered || (others & kConnectionStates) != 0) {
-    // Somebody walks the connections anyway: one dump for all.
-    query.states = others | plan.connection_states;
-    if (query.states != 0) plan.dumps.push_back(std::move(query));
-    return;
+  SocketQuery query;
+  query.states = (others | plan.connection_states) & kConnectionStates;
+  if (query.states == 0) return;
+  query.tcp_info = listeners != nullptr && wants_oldest(*listeners);
+  if (plan.connection_states != 0) {
+    query.tcp_info = query.tcp_info || wants_from(connections, facts::Connection::table(), "tcpi_");
+    query.memory = wants_from(connections, facts::Connection::table(), "SK_MEMINFO");
+    query.congestion = wants_from(connections, facts::Connection::table(), "INET_DIAG_CONG");
+    query.tos = wants_from(connections, facts::Connection::table(), "INET_DIAG_TOS");
   }
-  narrow.states = plan.connection_states;
-  plan.dumps.push_back(std::move(narrow));
-  query.states = others;
-  query.tcp_info = query.congestion = query.tos = false;
-  if (query.states != 0) plan.dumps.push_back(std::move(query));
+  if ((others & kConnectionStates) == 0) {  // nobody else walks the connections
+    query.family = only_family(*connections);
+    query.local_ports = only_ports(*connections, "local_port");
+    query.remote_ports = only_ports(*connections, "remote_port");
+  }
+  plan.dumps.push_back(std::move(query));
 }
 
 void plan_udp(const facts::Request& request, SocketPlan& plan) {

@@ -40,11 +40,12 @@ TEST(SocketPlan, DropsNeedMemoryAlsoWhereOnlyTheirDeltaIsRead) {
 
 TEST(SocketPlan, HalfOpenAndUnacceptedWidenTheDump) {
   const SocketPlan half = plan_sockets(request("listeners", {"half_open"}));
-  EXPECT_EQ(half.dumps.at(0).states, kListen | state_bit(SocketState::syn_recv));
+  EXPECT_EQ(half.dumps.at(0).states, kListen);
+  EXPECT_EQ(half.dumps.at(1).states, state_bit(SocketState::syn_recv));
   const SocketPlan oldest = plan_sockets(request("listeners", {"oldest_unaccepted_ms"}));
-  EXPECT_EQ(oldest.dumps.at(0).states,
-            kListen | state_bit(SocketState::established) | state_bit(SocketState::close_wait));
-  EXPECT_TRUE(oldest.dumps.at(0).tcp_info);
+  EXPECT_EQ(oldest.dumps.at(1).states, state_bit(SocketState::established) | state_bit(SocketState::close_wait));
+  EXPECT_TRUE(oldest.dumps.at(1).tcp_info);
+  EXPECT_FALSE(oldest.dumps.at(0).tcp_info);
 }
 
 TEST(SocketPlan, ExtensionsAreAskedForOnlyWhereAColumnComesFromThem) {
@@ -54,6 +55,15 @@ TEST(SocketPlan, ExtensionsAreAskedForOnlyWhereAColumnComesFromThem) {
   EXPECT_TRUE(plan_sockets(request("connections", {"retransmits_delta"})).dumps.at(0).tcp_info);
   EXPECT_TRUE(plan_sockets(request("connections", {"congestion"})).dumps.at(0).congestion);
   EXPECT_TRUE(plan_sockets(request("connections", {"tos"})).dumps.at(0).tos);
+}
+
+TEST(SocketPlan, WhatIsAskedOfListenersIsNotAskedOfConnections) {
+  auto both = request("connections", {"state"});
+  both["listeners"].add_reader({"drops"}, {});
+  const SocketPlan plan = plan_sockets(both);
+  ASSERT_EQ(plan.dumps.size(), 2U);
+  EXPECT_TRUE(plan.dumps[0].memory);
+  EXPECT_FALSE(plan.dumps[1].memory);
 }
 
 TEST(SocketPlan, StateFamilyAndPortsReachTheKernel) {
@@ -72,16 +82,17 @@ TEST(SocketPlan, AFilterOfOneTableDoesNotNarrowAnother) {
   auto both = request("connections", {"state"}, {equal("local_port", std::int64_t{80})});
   both["socket_summary"].add_reader({"sockets"}, {});
   const SocketPlan plan = plan_sockets(both);
-  ASSERT_EQ(plan.dumps.size(), 3U) << "one of TCP, two of UDP";
-  EXPECT_FALSE(plan.dumps[0].local_ports);
-  EXPECT_EQ(plan.dumps[0].states, kListen | kConnectionStates);
+  ASSERT_EQ(plan.dumps.size(), 4U) << "two of TCP, two of UDP";
+  EXPECT_EQ(plan.dumps[0].states, kListen);
+  EXPECT_FALSE(plan.dumps[1].local_ports);
+  EXPECT_EQ(plan.dumps[1].states, kConnectionStates);
 
   both = request("connections", {"state"}, {equal("local_port", std::int64_t{80})});
   both["listeners"].add_reader({"port"}, {});
   const SocketPlan apart = plan_sockets(both);
   ASSERT_EQ(apart.dumps.size(), 2U);
-  EXPECT_TRUE(apart.dumps[0].local_ports);
-  EXPECT_EQ(apart.dumps[1].states, kListen);
+  EXPECT_EQ(apart.dumps[0].states, kListen);
+  EXPECT_TRUE(apart.dumps[1].local_ports);
 }
 
 TEST(SocketPlan, TwoReadersWithDifferentStatesNeedBoth) {
@@ -102,8 +113,8 @@ TEST(SocketPlan, ASummaryOfOneProtocolDumpsOnlyIt) {
   ASSERT_EQ(udp.dumps.size(), 2U);
   EXPECT_EQ(udp.dumps[0].protocol, facts::Transport::udp);
   const auto tcp = plan_sockets(request("socket_summary", {"sockets"}, {equal("protocol", std::string("tcp"))}));
-  ASSERT_EQ(tcp.dumps.size(), 1U);
-  EXPECT_FALSE(tcp.dumps[0].tcp_info || tcp.dumps[0].memory);
+  ASSERT_EQ(tcp.dumps.size(), 2U);
+  EXPECT_FALSE(tcp.dumps[1].tcp_info || tcp.dumps[1].memory);
 }
 
 TEST(SocketPlan, ProcessesThatListenNeedOnlyListeners) {
@@ -112,8 +123,8 @@ TEST(SocketPlan, ProcessesThatListenNeedOnlyListeners) {
   EXPECT_EQ(listening.dumps[0].states, kListen);
   EXPECT_FALSE(listening.udp_owned);
   const SocketPlan all = plan_sockets(request("processes", {"pid"}));
-  EXPECT_EQ(all.dumps.size(), 3U);
-  EXPECT_EQ(all.dumps[0].states & state_bit(SocketState::time_wait), 0U) << "nobody owns those";
+  EXPECT_EQ(all.dumps.size(), 4U);
+  EXPECT_EQ(all.dumps[1].states & state_bit(SocketState::time_wait), 0U) << "nobody owns those";
 }
 
 TEST(SocketPlan, NothingAskedNothingDumped) {
