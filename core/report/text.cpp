@@ -68,22 +68,45 @@ std::string_view without_count(std::string_view reason) {
 
 // Checks of one outcome by their reason and remedy, the most frequent reason first.
 struct Reason {
+  std::vector<std::string> about;  // what could not be read, "links.mtu in init"; empty where the reason does not say
   std::string text;
   std::vector<std::string> ids;
 };
+
+// What several checks could not read for one reason is told once: "links in init, routes in init: not permitted".
 std::vector<Reason> reasons(const conclude::Report& report, Outcome outcome) {
-  std::map<std::string, std::vector<std::string>> by_text;
+  std::map<std::string, Reason> by_text;
   for (const CheckResult& check : report.checks) {
     if (check.outcome != outcome) continue;
     std::string text = printable(without_count(check.reason));
+    std::string about;
+    if (const auto colon = text.find(": "); outcome == Outcome::unknown && colon != std::string::npos) {
+      about = text.substr(0, colon);
+      text.erase(0, colon + 2);
+    }
     if (!check.remedy.empty()) text += (text.empty() ? "" : "; to see it: ") + printable(check.remedy);
-    by_text[std::move(text)].push_back(check.id);
+    Reason& reason = by_text[text];
+    reason.text = text;
+    reason.ids.push_back(check.id);
+    const bool told = std::find(reason.about.begin(), reason.about.end(), about) != reason.about.end();
+    if (!about.empty() && !told) reason.about.push_back(std::move(about));
   }
   std::vector<Reason> all;
-  for (auto& [text, ids] : by_text) all.push_back({text, std::move(ids)});
+  for (auto& [text, reason] : by_text) all.push_back(std::move(reason));
   std::stable_sort(all.begin(), all.end(),
                    [](const Reason& a, const Reason& b) { return a.ids.size() > b.ids.size(); });
   return all;
+}
+
+std::string sentence(const Reason& reason, std::string_view what) {
+  constexpr std::size_t kMost = 4;
+  std::string out = count_of(reason.ids.size(), what) + ": ";
+  for (std::size_t at = 0; at < std::min(reason.about.size(), kMost); ++at) {
+    out += (at == 0 ? std::string{} : std::string(", ")) + reason.about[at];
+  }
+  if (reason.about.size() > kMost) out += fmt::format(" and {} more", reason.about.size() - kMost);
+  if (!reason.about.empty()) out += ": ";
+  return out + (reason.text.empty() ? "no reason" : reason.text);
 }
 
 std::vector<std::string> ids_of(const conclude::Report& report, Outcome outcome) {
@@ -105,9 +128,7 @@ std::string reasons_text(const conclude::Report& report, Outcome outcome, std::s
   if (number == 0) return {};
   std::string out;
   for (const Reason& reason : reasons(report, outcome)) {
-    std::string line =
-        fmt::format("{}: {}", count_of(reason.ids.size(), what), reason.text.empty() ? "no reason" : reason.text);
-    out += labelled(out.empty() ? label : "", line);
+    out += labelled(out.empty() ? label : "", sentence(reason, what));
     out += ids_text(reason.ids);
   }
   return out;
