@@ -5,6 +5,7 @@
 #include "core/cli/console.h"
 #include "core/cli/exit_status.h"
 #include "core/kernel/capability.h"
+#include "core/observe/observation.h"
 #include "core/report/json_text.h"
 #include "core/report/layout.h"
 #include "core/report/text_parts.h"
@@ -56,7 +57,11 @@ std::vector<conclude::Capability> capabilities() {
 }
 
 int doctor(const DoctorOptions& options) {
-  const auto all = capabilities();
+  auto all = capabilities();
+  for (observe::Method& each : observe::probe_methods()) {
+    all.push_back(
+        {"observe: " + each.name, each.available, std::move(each.detail), "this part of what --observe sees"});
+  }
   return print(options.format == "json" ? as_json(all) : as_text(all)) ? kExitOk : kExitUnknown;
 }
 

@@ -97,14 +97,14 @@ Capability bpf() {
   attributes.license = reinterpret_cast<std::uint64_t>(kLicence);
   const UniqueFd loaded(static_cast<int>(::syscall(SYS_bpf, BPF_PROG_LOAD, &attributes, sizeof attributes)));
   return {"bpf", loaded.valid(), loaded.valid() ? "a program loads" : "bpf(2): " + reason(errno),
-          "nothing in this version, which loads no program"};
+          "handshakes, drops and resets one by one as they happen; counters still tell how many"};
 }
 
 Capability btf() {
   const bool readable = ::access("/sys/kernel/btf/vmlinux", R_OK) == 0;
   return {"btf", readable,
           readable ? std::string("/sys/kernel/btf/vmlinux") : "/sys/kernel/btf/vmlinux: " + reason(errno),
-          "nothing in this version, which loads no program"};
+          "the same as without bpf: its programs need the kernel's own types"};
 }
 
 }  // namespace
@@ -114,7 +114,7 @@ std::vector<Capability> probe_capabilities(const FileTree& files) {
   return {
       root(),
       privilege("CAP_NET_ADMIN", CAP_NET_ADMIN, effective,
-                "packet filter rules, connection tracking, memory and congestion details of sockets"),
+                "packet filter rules; entries and counters of connection tracking"),
       privilege("CAP_SYS_ADMIN", CAP_SYS_ADMIN, effective, "other namespaces"),
       privilege("CAP_SYS_PTRACE", CAP_SYS_PTRACE, effective, "which process owns a socket, for other users' processes"),
       privilege("CAP_SYSLOG", CAP_SYSLOG, effective, "the kernel's messages where kernel.dmesg_restrict is 1"),
