@@ -95,6 +95,25 @@ std::optional<std::string_view> unfit(sqlite3_stmt* statement) {
   return std::nullopt;
 }
 
+// Whether every term of a is one of b's, and b has more.
+bool is_weaker(const Scan& a, const Scan& b) {
+  return a.info == b.info && a.terms.size() < b.terms.size() &&
+         std::all_of(a.terms.begin(), a.terms.end(), [&](const Term& term) {
+           return std::find(b.terms.begin(), b.terms.end(), term) != b.terms.end();
+         });
+}
+
+// Whether SQLite was offered the same table with more and with fewer terms, so that only its final plan tells what is
+// read. (It asks again for each branch of an OR.) Otherwise all offers together say what is read: each scan was offered
+// in one way.
+bool is_choice(const Tables& tables) {
+  const auto scan = [&](int number) -> const Scan& { return tables.scans[static_cast<std::size_t>(number)]; };
+  return std::any_of(tables.offered.begin(), tables.offered.end(), [&](int a) {
+    return std::any_of(tables.offered.begin(), tables.offered.end(),
+                       [&](int b) { return is_weaker(scan(a), scan(b)); });
+  });
+}
+
 }  // namespace
 
 struct Database::State {
@@ -185,22 +204,7 @@ Result<std::vector<int>> Database::State::scans_used(std::string_view query) {
 Result<facts::Request> Database::State::request_for(std::string_view query) {
   const auto reads = authorizer.reads;
   std::vector<int> scans = tables.offered;
-  // A table that was offered in one way only is read in that way, however often. Where SQLite had a choice (several
-  // scans of a table, OR), its final plan tells.
-  const auto several = [&](std::size_t a) {
-    return std::any_of(scans.begin(), scans.begin() + static_cast<std::ptrdiff_t>(a), [&](int earlier) {
-      const Scan& x = tables.scans[static_cast<std::size_t>(earlier)];
-      const Scan& y = tables.scans[static_cast<std::size_t>(scans[a])];
-      return x.info == y.info && !std::equal(x.terms.begin(), x.terms.end(), y.terms.begin(), y.terms.end(),
-                                             [](const Term& s, const Term& t) {
-                                               return s.column == t.column && s.constraint.op == t.constraint.op &&
-                                                      s.constraint.value == t.constraint.value;
-                                             });
-    });
-  };
-  bool unsure = false;
-  for (std::size_t at = 0; at < scans.size() && !unsure; ++at) unsure = several(at);
-  if (unsure) {
+  if (is_choice(tables)) {
     auto used = scans_used(query);
     if (!used) return unexpected(used.error());
     scans = *std::move(used);

@@ -169,11 +169,7 @@ double share_of(const facts::TableInfo& info, const Term& term) {
 }
 
 bool same_scan(const Scan& a, const Scan& b) {
-  const auto same_term = [](const Term& x, const Term& y) {
-    return x.column == y.column && x.constraint.op == y.constraint.op && x.constraint.value == y.constraint.value;
-  };
-  return a.info == b.info && a.probe == b.probe &&
-         std::equal(a.terms.begin(), a.terms.end(), b.terms.begin(), b.terms.end(), same_term);
+  return a.info == b.info && a.probe == b.probe && a.terms == b.terms;
 }
 
 int number_of_scan(Tables& tables, Scan scan) {

@@ -21,6 +21,9 @@ namespace hostcheck::sql {
 struct Term {
   std::size_t column = 0;
   facts::Constraint constraint;
+  friend bool operator==(const Term& a, const Term& b) {
+    return a.column == b.column && a.constraint.op == b.constraint.op && a.constraint.value == b.constraint.value;
+  }
 };
 
 // One way of reading a table that was offered to SQLite's planner.

@@ -50,6 +50,12 @@ std::vector<std::string> tokens_of(std::string_view text) {
   return tokens;
 }
 
+// Whether the letters are in the text, in either case.
+bool has_word(std::string_view text, std::string_view word) {
+  const auto same = [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; };
+  return std::search(text.begin(), text.end(), word.begin(), word.end(), same) != text.end();
+}
+
 bool is_one_of(const std::string& token, std::initializer_list<std::string_view> all) {
   return std::find(all.begin(), all.end(), token) != all.end();
 }
@@ -78,6 +84,7 @@ bool has_foreign_term(const std::vector<std::string>& tokens, std::size_t at, co
 }  // namespace
 
 bool has_foreign_term_in_outer_join(std::string_view query) {
+  if (!has_word(query, "left") && !has_word(query, "right") && !has_word(query, "full")) return false;
   const std::vector<std::string> tokens = tokens_of(query);
   for (std::size_t at = 0; at < tokens.size(); ++at) {
     if (is_one_of(tokens[at], {"right", "full"}) && at + 1 < tokens.size() &&
