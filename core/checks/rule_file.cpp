@@ -225,11 +225,12 @@ Result<Rule> read_rule(const toml::table& root, const std::string& path) {
   read_confirm(top, rule, complaints);
   read_doc(top, rule, complaints);
   if (const toml::node* node = top.node("id")) {
-    if (const auto checked = check_id(rule.id); !checked) complaints.add(*node, checked.error().message());
-    const std::string wanted = id_of_path(path);
-    if (wanted != rule.id) {
-      complaints.add(*node, fmt::format("id '{}' belongs in the file {}.toml", rule.id,
-                                        std::string(rule.id).replace(rule.id.find('.'), 1, "/")));
+    if (const auto checked = check_id(rule.id); !checked) {
+      complaints.add(*node, checked.error().message());
+    } else if (id_of_path(path) != rule.id) {
+      std::string place = rule.id + ".toml";
+      place.replace(place.find('.'), 1, "/");
+      complaints.add(*node, fmt::format("id '{}' belongs in the file {}", rule.id, place));
     }
   }
   check_ids(rule.rivals, top.node("rivals"), complaints);
@@ -242,17 +243,27 @@ Result<Rule> read_rule(const toml::table& root, const std::string& path) {
   return rule;
 }
 
+namespace {
+
+// Where the tests start, when nothing but tests comes after; else the end.
+std::size_t start_of_tests(std::string_view text) {
+  const std::size_t start = text.find("\n[[test]]");
+  for (std::size_t at = start; at != std::string_view::npos; at = text.find("\n[", at + 1)) {
+    if (!text.substr(at).starts_with("\n[[test]]")) return text.size();
+  }
+  return start == std::string_view::npos ? text.size() : start + 1;
+}
+
+}  // namespace
+
 Result<Rule> load_rule(const std::string& path) {
   auto text = read_rule_text(path);
   if (!text) return unexpected(text.error());
   // A run needs no tests, and they are most of the file.
-  const std::size_t tests = text->find("\n[[test]]");
-  if (tests != std::string::npos) {
-    if (const auto root = parse_toml(std::string_view(*text).substr(0, tests + 1), path)) {
-      if (auto rule = read_rule(*root, path)) return rule;
-    }
+  if (const auto root = parse_toml(std::string_view(*text).substr(0, start_of_tests(*text)), path)) {
+    if (auto rule = read_rule(*root, path)) return rule;
   }
-  // The whole file: to find what comes after the tests, or to name the line of what is wrong.
+  // The whole file, to name the line of what is wrong.
   const auto root = parse_toml(*text, path);
   if (!root) return unexpected(root.error());
   return read_rule(*root, path);

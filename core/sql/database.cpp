@@ -95,6 +95,15 @@ std::optional<std::string_view> unfit(sqlite3_stmt* statement) {
   return std::nullopt;
 }
 
+bool is_reader(const facts::TableRequest& table, const std::vector<facts::Constraint>& terms) {
+  const auto same = [](const facts::Constraint& a, const facts::Constraint& b) {
+    return a.column == b.column && a.op == b.op && a.value == b.value;
+  };
+  return std::any_of(table.readers().begin(), table.readers().end(), [&](const auto& each) {
+    return std::equal(each.begin(), each.end(), terms.begin(), terms.end(), same);
+  });
+}
+
 // Whether every term of a is one of b's, and b has more.
 bool is_weaker(const Scan& a, const Scan& b) {
   return a.info == b.info && a.terms.size() < b.terms.size() &&
@@ -219,7 +228,7 @@ Result<facts::Request> Database::State::request_for(std::string_view query) {
       if (scan.info->name != name) continue;
       std::vector<facts::Constraint> terms;
       for (const Term& term : scan.terms) terms.push_back(term.constraint);
-      table.add_reader(columns, std::move(terms));
+      if (!is_reader(table, terms)) table.add_reader(columns, std::move(terms));
       scanned = true;
     }
     // Read, but optimised away: ask for all of it, as the text says.

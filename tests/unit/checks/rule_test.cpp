@@ -75,11 +75,75 @@ TEST(Rule, EachRowIsAFinding) {
   EXPECT_EQ(finding.fix.at(0).sysctl, "net.x");
 }
 
-TEST(Rule, UnknownKeysNameTheNearestAndThePlace) {
-  EXPECT_EQ(error_of(replaced("summary", "sumary")),
-            "rules/kernel/crowded.toml:8: unknown key 'sumary' (did you mean 'summary'?)");
+TEST(RuleErrors, NameThePlaceAndTheNearest) {
+  const std::string at = "rules/kernel/crowded.toml:";
+  EXPECT_EQ(error_of(replaced("summary", "sumary")), at + "8: unknown key 'sumary' (did you mean 'summary'?)");
   EXPECT_EQ(error_of(replaced("false_alarms", "false_alarm")),
-            "rules/kernel/crowded.toml:14: unknown key 'doc.false_alarm' (did you mean 'false_alarms'?)");
+            at + "14: unknown key 'doc.false_alarm' (did you mean 'false_alarms'?)");
+  EXPECT_EQ(error_of(replaced("unit =", "units =")), at + "10: unknown key 'params.most.units' (did you mean 'unit'?)");
+  EXPECT_EQ(error_of(replaced("command =", "comand =")),
+            at + "13: unknown key 'doc.fix.comand' (did you mean 'command'?)");
+  EXPECT_EQ(error_of(replaced("\"warning\"", "\"bad\"")), at + "4: severity 'bad' is none of info, warning, critical");
+  EXPECT_EQ(error_of(replaced("\"state\"", "\"states\"")), at + "5: claim 'states' is none of state, live, likely");
+  EXPECT_EQ(error_of(replaced("[\"netns\"]", "\"netns\"")), at + "7: 'subject' has to be a list of texts");
+  EXPECT_EQ(error_of(replaced("\"slow\"", "3")), at + "12: 'doc.why' has to be a text");
+  EXPECT_THAT(error_of(replaced("\"slow\"", "\"slow")), HasSubstr(at + "12: "));
+}
+
+TEST(RuleErrors, MissingKeysAreNamed) {
+  for (const std::string key : {"id", "title", "severity", "claim", "query", "subject", "summary"}) {
+    std::string text(kRule);
+    const std::size_t start = text.find("\n" + key + " ") + 1;
+    ASSERT_NE(start, 0U) << key;
+    text.erase(start, text.find('\n', start) + 1 - start);
+    EXPECT_EQ(error_of(text), "rules/kernel/crowded.toml: key '" + key + "' is missing");
+  }
+  EXPECT_THAT(error_of(replaced("default = 10, ", "")), HasSubstr(":10: key 'params.most.default' is missing"));
+}
+
+TEST(RuleErrors, IdsHaveAKnownAreaAndBelongToTheirFile) {
+  EXPECT_THAT(error_of(replaced("kernel.crowded", "kernal.crowded")),
+              HasSubstr("unknown area 'kernal' (did you mean 'kernel'?)"));
+  EXPECT_THAT(error_of(replaced("kernel.crowded", "kernel.Crowded")), HasSubstr("write area.fault"));
+  EXPECT_THAT(error_of(replaced("kernel.crowded", "crowded")), HasSubstr("write area.fault"));
+  EXPECT_THAT(error_of(kRule, "rules/kernel/other.toml"),
+              HasSubstr("id 'kernel.crowded' belongs in the file kernel/crowded.toml"));
+  EXPECT_EQ(error_of(kRule, "/etc/hostcheck/rules.d/kernel.crowded.toml"), "no error");
+}
+
+TEST(RuleErrors, CriticalNeedsLiveEvidence) {
+  EXPECT_THAT(error_of(replaced("\"warning\"", "\"critical\"")), HasSubstr("severity critical needs claim = \"live\""));
+}
+
+TEST(RulePlan, NamesFileLineAndNearest) {
+  Rule rule = rule_of(kRule);
+  auto database = sql::Database::open();
+  ASSERT_TRUE(plan(rule, *database));
+  rule.subject = {"netnss"};
+  EXPECT_EQ(plan(rule, *database).error().message(),
+            "rules/kernel/crowded.toml:6: subject 'netnss' is no column of the query's answer (did you mean 'netns'?)");
+  rule = rule_of(replaced("FROM namespaces", "FROM namespace"));
+  EXPECT_EQ(plan(rule, *database).error().message(),
+            "rules/kernel/crowded.toml:6: query: no such table: namespace (did you mean 'namespaces'?)");
+}
+
+TEST(RulePlan, CountsWhatClearReads) {
+  Rule rule = rule_of(kRule);
+  rule.clear_query = "SELECT count(*) AS n FROM links";
+  EXPECT_TRUE(plan(rule)->contains("links"));
+}
+
+TEST(Parameters, KeepTheTypeOfTheirDefault) {
+  Rule rule = rule_of(kRule);
+  ASSERT_TRUE(set_parameter(rule, "most", "40"));
+  EXPECT_EQ(rule.params[0].value, facts::Value(std::int64_t{40}));
+  EXPECT_THAT(set_parameter(rule, "mots", "1").error().message(),
+              HasSubstr("no such parameter (did you mean 'most'?)"));
+  EXPECT_THAT(set_parameter(rule, "most", "4.5").error().message(), HasSubstr("'4.5' is not a whole number"));
+  EXPECT_THAT(set_parameter(rule, "most", "many").error().message(), HasSubstr("'many' is not a whole number"));
+  const facts::Facts facts = two_namespaces();
+  auto database = sql::Database::open(facts);
+  EXPECT_EQ(run_rule(rule, facts, *database).outcome, Outcome::clear);
 }
 
 }  // namespace

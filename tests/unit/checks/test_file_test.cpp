@@ -76,6 +76,19 @@ TEST_F(RuleFile, PassesItsTests) {
   EXPECT_EQ(report.fired, 2U);
 }
 
+TEST_F(RuleFile, TheExampleOfTheReferencePasses) {
+  const std::filesystem::path root =
+      std::filesystem::path(TEST_DATA).parent_path().parent_path().parent_path().parent_path();
+  std::ifstream file(root / "rules/README.md");
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  const std::size_t start = text.find("```toml\n") + 8;
+  const std::size_t end = text.find("```", start);
+  ASSERT_NE(end, std::string::npos);
+  const TestReport report = test_rule_file(write("conntrack/near_full.toml", text.substr(start, end - start)));
+  EXPECT_THAT(report.failures, IsEmpty());
+  EXPECT_EQ(report.passed, 4U);
+}
+
 TEST_F(RuleFile, AWrongExpectationShowsBothSides) {
   std::string text = std::string(kHead) + std::string(kTests);
   text +=
@@ -143,6 +156,41 @@ TEST_F(RuleFile, AFolderThatIsNotThereIsAnError) {
   const RuleSet set = load_rules({folder_ + "/none"});
   ASSERT_EQ(set.errors.size(), 1U);
   EXPECT_EQ(set.errors[0].code, ErrorCode::vanished);
+}
+
+TEST_F(RuleFile, ThePageAndThePlaceholdersAreChecked) {
+  const auto failures = [&](std::string_view from, std::string_view to) {
+    std::string text = std::string(kHead) + std::string(kTests);
+    text.replace(text.find(from), from.size(), to);
+    return test_rule_file(write("kernel/crowded.toml", text)).failures;
+  };
+  EXPECT_THAT(failures("why = \"slow\"", ""), ElementsAre(HasSubstr("doc.why is missing")));
+  EXPECT_THAT(failures("false_alarms = \"none\"", ""), ElementsAre(HasSubstr("doc.false_alarms is missing")));
+  EXPECT_THAT(failures("fix = [{ text = \"stop some in {netns}\" }]", ""),
+              ElementsAre(HasSubstr("doc.fix is missing")));
+  EXPECT_THAT(failures("stop some in {netns}", "stop some in {netn}"),
+              ElementsAre(HasSubstr("doc.fix: placeholder {netn} names no column of the answer and no parameter")));
+  EXPECT_THAT(failures(", why = \"a test\"", ""), ElementsAre(HasSubstr("params.most.why is missing")));
+  EXPECT_THAT(failures("[params]\n", "[params]\nunused = { default = 1, why = \"x\" }\n"),
+              ElementsAre(HasSubstr("parameter 'unused' is used by no query")));
+  EXPECT_THAT(failures("subject  =", "evidence = [{ what = \"x\", column = \"process\" }]\nsubject  ="),
+              ElementsAre(HasSubstr("evidence 'process' is of no column of the answer (did you mean 'processes'?)")));
+}
+
+TEST_F(RuleFile, ALooseExpectationDoesNotTakeWhatAStrictOneNeeds) {
+  std::string text = std::string(kHead) + std::string(kTests);
+  text +=
+      "[[test]]\nname = \"both\"\nfacts.namespaces = [{ processes = 11 }, { netns = \"b\", processes = 12 }]\n"
+      "expect = [{}, { subject = { netns = \"init\" } }]\n";
+  EXPECT_THAT(test_rule_file(write("kernel/crowded.toml", text)).failures, IsEmpty());
+}
+
+TEST_F(RuleFile, KeysAfterTheTestsCountToo) {
+  const std::string text = std::string(kHead.substr(0, kHead.find("[doc]"))) + std::string(kTests) +
+                           std::string(kHead.substr(kHead.find("[doc]")));
+  const auto rule = load_rule(write("kernel/crowded.toml", text));
+  ASSERT_TRUE(rule);
+  EXPECT_EQ(rule->why, "slow");
 }
 
 }  // namespace
