@@ -92,8 +92,9 @@ struct RuleSet {
 [[nodiscard]] Result<void> set_parameter(Rule& rule, std::string_view name, std::string_view text);
 
 // Tables, columns and filters that the rule's queries read ([clear] too). Error names the rule's file and line.
-// database may be without facts; it keeps the compiled queries for run_rule.
-[[nodiscard]] Result<facts::Request> plan(const Rule& rule, sql::Database& database);
+// database may be without facts; it keeps the compiled queries for run_rule. observed: whether there will be a second
+// sample; without one a rule that needs it reads nothing.
+[[nodiscard]] Result<facts::Request> plan(const Rule& rule, sql::Database& database, bool observed = true);
 // The same with a Database of its own.
 [[nodiscard]] Result<facts::Request> plan(const Rule& rule);
 

@@ -242,7 +242,7 @@ void judge(const Rule& rule, const facts::Facts& facts, sql::Database& database,
 
 }  // namespace
 
-Result<facts::Request> plan(const Rule& rule, sql::Database& database) {
+Result<facts::Request> plan(const Rule& rule, sql::Database& database, bool observed) {
   auto reads = database.plan(rule.query);
   if (!reads) return unexpected(in_rule(rule, reads.error()));
   const auto columns = database.columns(rule.query);
@@ -255,6 +255,7 @@ Result<facts::Request> plan(const Rule& rule, sql::Database& database) {
                                                              did_you_mean(each, names)))));
     }
   }
+  if (!observed && reads_observation(*reads)) return facts::Request{};
   if (rule.clear_query.empty()) return reads;
   auto more = database.plan(rule.clear_query);
   if (!more) return unexpected(in_rule(rule, make_error(ErrorCode::invalid, "[clear]", "", more.error().message())));

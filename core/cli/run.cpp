@@ -6,6 +6,7 @@
 #include "core/cli/commands.h"
 #include "core/cli/console.h"
 #include "core/cli/exit_status.h"
+#include "core/cli/keep.h"
 #include "core/cli/watch.h"
 #include "core/conclude/conclude.h"
 #include "core/conclude/sample.h"
@@ -35,7 +36,7 @@ void merge(const facts::Request& from, facts::Request& into) {
   }
 }
 
-Plan plan_checks(Catalogue& catalogue, sql::Database& database) {
+Plan plan_checks(Catalogue& catalogue, sql::Database& database, bool observed) {
   Plan plan;
   plan.request["host"].add_reader({"name", "kernel", "boot_id", "machine_id"}, {});
   for (const Error& error : catalogue.errors) {
@@ -46,7 +47,7 @@ Plan plan_checks(Catalogue& catalogue, sql::Database& database) {
     plan.failed.push_back(std::move(result));
   }
   for (Rule& rule : catalogue.rules) {
-    if (auto request = checks::plan(rule, database)) {
+    if (auto request = checks::plan(rule, database, observed)) {
       merge(*request, plan.request);
       plan.rules.push_back(std::move(rule));
       continue;
@@ -175,11 +176,13 @@ int run(const RunOptions& options) {
     if (auto writable = can_write_whole(options.output); !writable) return fail(writable.error());
   }
   if (options.probe == "full") complain("--probe full: this version has no probes yet; none is sent");
-  auto catalogue = load_catalogue(options.rules);
-  if (!catalogue) return fail(catalogue.error());
-  auto database = sql::Database::open();
-  if (!database) return fail(database.error());
-  const Plan plan = plan_checks(*catalogue, *database);
+  auto loaded = load_catalogue(options.rules);
+  if (!loaded) return fail(loaded.error());
+  Catalogue& catalogue = keep_until_exit(*std::move(loaded));
+  auto opened = sql::Database::open();
+  if (!opened) return fail(opened.error());
+  sql::Database& database = keep_until_exit(*std::move(opened));
+  const Plan& plan = keep_until_exit(plan_checks(catalogue, database, options.observe.count() > 0));
   auto namespaces = gather::plan_namespaces(options.netns, plan.request.contains("namespaces"));
   if (!namespaces) return fail(namespaces.error());
 
@@ -189,12 +192,12 @@ int run(const RunOptions& options) {
   }
 
   const Watch watch(start, start + options.budget, !options.quiet);
-  const facts::Facts facts = conclude::sample(
+  const facts::Facts& facts = keep_until_exit(conclude::sample(
       plan.request, *namespaces, std::min(options.observe, options.budget),
-      [&](milliseconds window, milliseconds every, const auto& tick) { watch.wait(window, every, tick); });
-  database->use(facts);
-  std::vector<CheckResult> results = run_checks(plan, facts, *database, watch);
-  conclude::Report report = conclude_run(plan, std::move(results), *catalogue, facts, *database, *namespaces);
+      [&](milliseconds window, milliseconds every, const auto& tick) { watch.wait(window, every, tick); }));
+  database.use(facts);
+  std::vector<CheckResult> results = run_checks(plan, facts, database, watch);
+  conclude::Report report = conclude_run(plan, std::move(results), catalogue, facts, database, *namespaces);
   report.started = started;
   report.duration = std::chrono::duration_cast<milliseconds>(Clock::now() - start);
 
