@@ -242,16 +242,21 @@ class Owners {
   void mark_unseen(const kernel::HoldersFound& found) {
     const bool root = geteuid() == 0;
     const bool denied = found.unreadable > 0 || !root;
-    if (!denied && !kernel::in_nested_pid_namespace()) return;
+    if (!denied && !found.cut_short && !kernel::in_nested_pid_namespace()) return;
     facts::Absence absence;
     absence.netns = task_.netns.name;
-    absence.code = denied ? ErrorCode::denied : ErrorCode::unsupported;
+    absence.code = denied ? ErrorCode::denied : found.cut_short ? ErrorCode::limit : ErrorCode::unsupported;
     absence.reason = "not found who holds " + std::to_string(found.not_found) + " of " +
                      std::to_string(inodes_.size()) + " sockets: ";
-    absence.reason +=
-        !denied ? "processes outside of this pid namespace cannot be seen"
-                : "the descriptors of " + std::to_string(found.unreadable) + " of the processes are not readable";
-    absence.remedy = !denied ? "run in the host's pid namespace" : root ? "give it CAP_SYS_PTRACE" : "run as root";
+    if (denied) {
+      absence.reason += "the descriptors of " + std::to_string(found.unreadable) + " of the processes are not readable";
+      absence.remedy = root ? "give it CAP_SYS_PTRACE" : "run as root";
+    } else if (found.cut_short) {
+      absence.reason += "processes of other namespaces have too many descriptors to look at them all";
+    } else {
+      absence.reason += "processes outside of this pid namespace cannot be seen";
+      absence.remedy = "run in the host's pid namespace";
+    }
     for_each_owner_column([&](std::string_view table, std::string_view column) {
       if (!ownerless(table)) return;
       absence.table = table;

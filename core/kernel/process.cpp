@@ -75,7 +75,11 @@ class Search {
     if (auto listed = list_candidates(); !listed) return unexpected(listed.error());
     look(inside_);
     // A descriptor can be handed to a process that lives in another namespace.
-    if (found_.not_found > 0) look(outside_);
+    if (found_.not_found > 0) {
+      left_ = kMostForeign;
+      look(outside_);
+    }
+    found_.cut_short = left_ == 0 && found_.not_found > 0;
     std::sort(found_.holdings.begin(), found_.holdings.end());
     found_.holdings.erase(std::unique(found_.holdings.begin(), found_.holdings.end()), found_.holdings.end());
     return std::move(found_);
@@ -110,7 +114,7 @@ class Search {
     static constexpr std::array<std::size_t, 4> kRounds = {64, 512, 4096, static_cast<std::size_t>(-1)};
     for (const std::size_t limit : kRounds) {
       for (Candidate& each : candidates) {
-        if (enough()) return;
+        if (enough() || left_ == 0) return;
         if (!each.done) look_into(each, wanted_.extent == SearchExtent::everything ? kRounds.back() : limit);
       }
       if (found_.not_found == 0 && wanted_.extent != SearchExtent::everything) return;
@@ -139,6 +143,8 @@ class Search {
         at += entry->length;
         candidate.position = entry->next;
         if (entry->name[0] == '.') continue;
+        if (left_ == 0) return;
+        --left_;
         ++read;
         if (!look_at(folder.get(), entry->name, candidate.pid)) return;
         if (enough()) return;
@@ -173,6 +179,7 @@ class Search {
   std::vector<bool> seen_;
   std::vector<Candidate> inside_;
   std::vector<Candidate> outside_;
+  std::size_t left_ = static_cast<std::size_t>(-1);  // descriptors that may still be looked at
   HoldersFound found_;
 };
 

@@ -38,10 +38,14 @@ struct HoldersFound {
   std::uint32_t not_found =
       0;  // sockets without a holder: the kernel's own, those under way between processes, or unseen
   std::uint32_t unreadable = 0;  // processes whose descriptors could not be read for lack of privilege
+  bool cut_short = false;  // some were not found, and processes of other namespaces have too many to look at them all
 };
 
 // The first 64 descriptors of every process, then the next of each: sockets of servers have low numbers, and a process
-// with very many descriptors does not delay the others. Processes that vanish meanwhile are passed over.
+// with very many descriptors does not delay the others. Processes that vanish meanwhile are passed over. Of the
+// descriptors of processes in other namespaces at most kMostForeign are looked at: a socket of the kernel has no holder
+// to be found, and a host's containers may have hundreds of thousands.
+inline constexpr std::size_t kMostForeign = 10'000;
 [[nodiscard]] Result<HoldersFound> find_holders(const FileTree& files, const HolderSearch& search);
 
 // Whether processes outside of this process's pid namespace exist that /proc does not show.

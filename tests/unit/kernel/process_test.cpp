@@ -104,6 +104,17 @@ TEST_F(ProcessTest, LooksIntoProcessesOfOtherNamespacesLast) {
   EXPECT_THAT(find({77}, SearchExtent::until_found).holdings, ElementsAre(Holding{10, 0})) << "a handed-over socket";
 }
 
+TEST_F(ProcessTest, DoesNotLookAtEveryDescriptorOfOtherNamespaces) {
+  process(10, 1);
+  for (std::size_t number = 0; number <= kMostForeign; ++number) {
+    descriptor(10, static_cast<int>(number), "pipe:[1]");
+  }
+  EXPECT_TRUE(find({77}, SearchExtent::until_found).cut_short);
+  process(20);
+  socket(20, 3, 77);
+  EXPECT_FALSE(find({77}, SearchExtent::until_found).cut_short);
+}
+
 TEST_F(ProcessTest, PassesOverWhatHasVanishedOrMakesNoSense) {
   process(10);
   descriptor(10, 3, "socket:[]");
