@@ -122,6 +122,16 @@ class Sysctls(unittest.TestCase):
                 self.assertTrue(rows["net.netfilter.nf_conntrack_max"]["global"])
                 self.assertEqual(first["net.netfilter.nf_conntrack_max"], rows["net.netfilter.nf_conntrack_max"]["text"])
 
+    def test_from_inside_a_namespace_the_first_one_is_read(self):
+        with support.Netns() as netns:
+            facts = json.loads(netns.exec(support.FACTS_DUMP, "sysctls:name=net.ipv4.tcp_mem", "tcp_memory", "namespaces"))
+            self.assertEqual([], facts["absences"])
+            self.assertEqual([(netns.name, True)], [(row["netns"], row["global"]) for row in facts["sysctls"]])
+            self.assertEqual(facts["tcp_memory"][0]["high"], facts["sysctls"][0]["v3"])
+            self.assertEqual([(netns.name, False), ("init", True)],
+                             sorted((row["netns"], row["first"]) for row in facts["namespaces"]
+                                    if row["here"] or row["first"]))
+
     def test_names_and_patterns_give_the_same_rows_as_all(self):
         with support.Netns() as netns:
             netns.ip("link", "add", "a.b", "type", "veth", "peer", "name", "c")
