@@ -156,6 +156,24 @@ NftField make_field(std::string_view text, NftKind kind, std::size_t length, boo
 
 }  // namespace
 
+NftField text_field(std::string text, NftKind kind, std::size_t length, bool host_order) {
+  NftField field;
+  field.text = std::move(text);
+  field.kind = kind;
+  field.host_order = host_order;
+  field.length = field.full_length = static_cast<std::uint8_t>(length);
+  return field;
+}
+
+std::string joined(const std::vector<NftField>& fields) {
+  std::string text;
+  for (const NftField& field : fields) {
+    if (!text.empty()) text += " . ";
+    text += field.text;
+  }
+  return text;
+}
+
 std::vector<NftField> payload_fields(std::uint32_t base, std::uint32_t offset, std::uint32_t length,
                                      const NftContext& context) {
   length = std::min<std::uint32_t>(length, NFT_DATA_VALUE_MAXLEN);

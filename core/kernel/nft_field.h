@@ -25,6 +25,14 @@ struct NftField {
   bool needs_ether = false;      // implies an Ethernet device
 };
 
+// A field that is worked out (numgen, hash, map) and has no place in the packet.
+[[nodiscard]] NftField text_field(std::string text, NftKind kind, std::size_t length, bool host_order);
+// "ip saddr . tcp dport"
+[[nodiscard]] std::string joined(const std::vector<NftField>& fields);
+
+// Stands for "8021q" among the layer 3 protocols that fields imply.
+constexpr std::uint8_t kNftVlan = 0xfe;
+
 // What is known of the packet where a rule's expression is reached.
 struct NftContext {
   std::uint8_t l3 = 0;  // NFPROTO_IPV4, NFPROTO_IPV6, NFPROTO_ARP, or 0

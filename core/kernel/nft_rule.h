@@ -57,7 +57,7 @@ class NftRuleDecoder {
   };
   static const Expression* find(std::string_view name);
 
-  // nft_rule.cpp: what rules load and compare
+  // nft_load.cpp: what rules load into registers
   void meta(const Attributes& a);
   void payload(const Attributes& a);
   void ct(const Attributes& a);
@@ -72,6 +72,7 @@ class NftRuleDecoder {
   void immediate(const Attributes& a);
   void bitwise(const Attributes& a);
   void byteorder(const Attributes& a);
+  // nft_compare.cpp: what rules ask for
   void cmp(const Attributes& a);
   void range(const Attributes& a);
   void lookup(const Attributes& a);

@@ -6,153 +6,21 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <linux/netfilter/nf_tables.h>
 
 #include "core/base/address.h"
+#include "core/kernel/netlink.h"
+#include "core/kernel/nft_names.h"
 
 namespace hostcheck::kernel {
 namespace {
 
-using Name = std::pair<std::uint32_t, std::string_view>;
-
-constexpr std::array<Name, 17> kProtocols = {{{1, "icmp"},
-                                              {2, "igmp"},
-                                              {4, "ipencap"},
-                                              {6, "tcp"},
-                                              {17, "udp"},
-                                              {33, "dccp"},
-                                              {41, "ipv6"},
-                                              {46, "rsvp"},
-                                              {47, "gre"},
-                                              {50, "esp"},
-                                              {51, "ah"},
-                                              {58, "ipv6-icmp"},
-                                              {88, "eigrp"},
-                                              {89, "ospf"},
-                                              {103, "pim"},
-                                              {132, "sctp"},
-                                              {136, "udplite"}}};
-constexpr std::array<Name, 8> kEtherTypes = {{{0x0800, "ip"},
-                                              {0x0806, "arp"},
-                                              {0x86dd, "ip6"},
-                                              {0x8100, "8021q"},
-                                              {0x88a8, "8021ad"},
-                                              {0x8863, "pppoe-discovery"},
-                                              {0x8864, "pppoe"},
-                                              {0x8847, "mpls"}}};
-constexpr std::array<Name, 7> kArpOperations = {
-    {{1, "request"}, {2, "reply"}, {3, "rrequest"}, {4, "rreply"}, {8, "inrequest"}, {9, "inreply"}, {10, "nak"}}};
-constexpr std::array<Name, 5> kNfProtocols = {{{2, "ipv4"}, {3, "arp"}, {5, "netdev"}, {7, "bridge"}, {10, "ipv6"}}};
-constexpr std::array<Name, 5> kStates = {
-    {{1, "invalid"}, {8, "new"}, {2, "established"}, {4, "related"}, {64, "untracked"}}};
-constexpr std::array<Name, 7> kStatuses = {
-    {{1, "expected"}, {2, "seen-reply"}, {4, "assured"}, {8, "confirmed"}, {16, "snat"}, {32, "dnat"}, {512, "dying"}}};
-constexpr std::array<Name, 8> kTcpFlags = {
-    {{1, "fin"}, {2, "syn"}, {4, "rst"}, {8, "psh"}, {16, "ack"}, {32, "urg"}, {64, "ecn"}, {128, "cwr"}}};
-constexpr std::array<Name, 2> kDirections = {{{0, "original"}, {1, "reply"}}};
-constexpr std::array<Name, 15> kIcmpTypes = {{{0, "echo-reply"},
-                                              {3, "destination-unreachable"},
-                                              {4, "source-quench"},
-                                              {5, "redirect"},
-                                              {8, "echo-request"},
-                                              {9, "router-advertisement"},
-                                              {10, "router-solicitation"},
-                                              {11, "time-exceeded"},
-                                              {12, "parameter-problem"},
-                                              {13, "timestamp-request"},
-                                              {14, "timestamp-reply"},
-                                              {15, "info-request"},
-                                              {16, "info-reply"},
-                                              {17, "address-mask-request"},
-                                              {18, "address-mask-reply"}}};
-constexpr std::array<Name, 18> kIcmpv6Types = {{{1, "destination-unreachable"},
-                                                {2, "packet-too-big"},
-                                                {3, "time-exceeded"},
-                                                {4, "parameter-problem"},
-                                                {128, "echo-request"},
-                                                {129, "echo-reply"},
-                                                {130, "mld-listener-query"},
-                                                {131, "mld-listener-report"},
-                                                {132, "mld-listener-done"},
-                                                {133, "nd-router-solicit"},
-                                                {134, "nd-router-advert"},
-                                                {135, "nd-neighbor-solicit"},
-                                                {136, "nd-neighbor-advert"},
-                                                {137, "nd-redirect"},
-                                                {138, "router-renumbering"},
-                                                {141, "ind-neighbor-solicit"},
-                                                {142, "ind-neighbor-advert"},
-                                                {143, "mld2-listener-report"}}};
-constexpr std::array<Name, 4> kPacketTypes = {{{0, "host"}, {1, "broadcast"}, {2, "multicast"}, {3, "other"}}};
-constexpr std::array<Name, 7> kDeviceTypes = {
-    {{1, "ether"}, {512, "ppp"}, {768, "ipip"}, {769, "ipip6"}, {772, "loopback"}, {776, "sit"}, {778, "ipgre"}}};
-constexpr std::array<Name, 23> kDscp = {
-    {{0, "cs0"},   {8, "cs1"},   {16, "cs2"},  {24, "cs3"},  {32, "cs4"},  {40, "cs5"},  {48, "cs6"},  {56, "cs7"},
-     {1, "lephb"}, {10, "af11"}, {12, "af12"}, {14, "af13"}, {18, "af21"}, {20, "af22"}, {22, "af23"}, {26, "af31"},
-     {28, "af32"}, {30, "af33"}, {34, "af41"}, {36, "af42"}, {38, "af43"}, {46, "ef"},   {44, "va"}}};
-constexpr std::array<Name, 9> kAddressTypes = {{{0, "unspec"},
-                                                {1, "unicast"},
-                                                {2, "local"},
-                                                {3, "broadcast"},
-                                                {4, "anycast"},
-                                                {5, "multicast"},
-                                                {6, "blackhole"},
-                                                {7, "unreachable"},
-                                                {8, "prohibit"}}};
-constexpr std::array<Name, 2> kExistence = {{{0, "missing"}, {1, "exists"}}};
-
-constexpr std::array<Name, 7> kWeekdays = {{{0, "\"Sunday\""},
-                                            {1, "\"Monday\""},
-                                            {2, "\"Tuesday\""},
-                                            {3, "\"Wednesday\""},
-                                            {4, "\"Thursday\""},
-                                            {5, "\"Friday\""},
-                                            {6, "\"Saturday\""}}};
-
-std::span<const Name> names_of(NftKind kind) {
-  switch (kind) {
-    case NftKind::weekday:
-      return kWeekdays;
-    case NftKind::ethertype:
-      return kEtherTypes;
-    case NftKind::arp_operation:
-      return kArpOperations;
-    case NftKind::l4proto:
-      return kProtocols;
-    case NftKind::nfproto:
-      return kNfProtocols;
-    case NftKind::ct_state:
-      return kStates;
-    case NftKind::ct_status:
-      return kStatuses;
-    case NftKind::ct_direction:
-      return kDirections;
-    case NftKind::icmp_type:
-      return kIcmpTypes;
-    case NftKind::icmpv6_type:
-      return kIcmpv6Types;
-    case NftKind::tcp_flags:
-      return kTcpFlags;
-    case NftKind::packet_type:
-      return kPacketTypes;
-    case NftKind::device_type:
-      return kDeviceTypes;
-    case NftKind::dscp:
-      return kDscp;
-    case NftKind::address_type:
-      return kAddressTypes;
-    case NftKind::existence:
-      return kExistence;
-    default:
-      return {};
-  }
-}
-
-std::string_view find_name(std::span<const Name> names, std::uint64_t value) {
-  const auto found = std::find_if(names.begin(), names.end(), [&](const Name& name) { return name.first == value; });
+std::string_view find_name(std::span<const NftName> names, std::uint64_t value) {
+  const auto found = std::find_if(names.begin(), names.end(), [&](const NftName& name) { return name.first == value; });
   return found == names.end() ? std::string_view{} : found->second;
 }
 
-void append_flags(std::string& out, std::span<const Name> names, std::uint64_t value) {
+void append_flags(std::string& out, std::span<const NftName> names, std::uint64_t value) {
   if (value == 0) {
     out += "0x0";
     return;
@@ -252,10 +120,10 @@ void append_value(std::string& out, NftKind kind, Bytes value, bool host_order, 
     return;
   }
   if (is_flags(kind)) {
-    append_flags(out, names_of(kind), nft_number(value, host_order));
+    append_flags(out, nft_names(kind), nft_number(value, host_order));
     return;
   }
-  const std::string_view name = find_name(names_of(kind), nft_number(value, host_order));
+  const std::string_view name = find_name(nft_names(kind), nft_number(value, host_order));
   if (name.empty()) {
     append_number(out, kind, value, host_order);
   } else {
@@ -419,8 +287,17 @@ std::uint64_t nft_number(Bytes value, bool host_order) {
   return number;
 }
 
+Bytes nft_data_value(Bytes nest) {
+  std::array<Bytes, NFTA_DATA_MAX + 1> table;
+  return parse_attributes(nest, table) ? table[NFTA_DATA_VALUE] : Bytes{};
+}
+
+bool all_zero(Bytes bytes) {
+  return std::all_of(bytes.begin(), bytes.end(), [](std::uint8_t byte) { return byte == 0; });
+}
+
 std::string_view l4proto_name(std::uint8_t protocol) {
-  return find_name(kProtocols, protocol);
+  return find_name(nft_names(NftKind::l4proto), protocol);
 }
 
 }  // namespace hostcheck::kernel

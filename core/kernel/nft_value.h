@@ -72,6 +72,10 @@ void append_plain_value(std::string& out, NftKind kind, Bytes value, bool host_o
 // A number of 1 to 8 bytes.
 [[nodiscard]] std::uint64_t nft_number(Bytes value, bool host_order);
 
+// The bytes of a NFTA_DATA_* nest; none where it has none.
+[[nodiscard]] Bytes nft_data_value(Bytes nest);
+[[nodiscard]] bool all_zero(Bytes bytes);
+
 // Name of an IP protocol as nft writes it; "" for an unknown one.
 [[nodiscard]] std::string_view l4proto_name(std::uint8_t protocol);
 

@@ -3,12 +3,10 @@
 #include <bit>
 
 #include <fmt/format.h>
-#include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/xt_addrtype.h>
 #include <linux/netfilter/xt_comment.h>
 #include <linux/netfilter/xt_connlimit.h>
 #include <linux/netfilter/xt_connmark.h>
-#include <linux/netfilter/xt_conntrack.h>
 #include <linux/netfilter/xt_dscp.h>
 #include <linux/netfilter/xt_helper.h>
 #include <linux/netfilter/xt_iprange.h>
@@ -23,7 +21,6 @@
 #include <linux/netfilter/xt_recent.h>
 #include <linux/netfilter/xt_rpfilter.h>
 #include <linux/netfilter/xt_socket.h>
-#include <linux/netfilter/xt_state.h>
 #include <linux/netfilter/xt_statistic.h>
 #include <linux/netfilter/xt_tcpmss.h>
 #include <linux/netfilter/xt_tcpudp.h>
@@ -31,14 +28,12 @@
 #include <linux/netfilter_ipv6/ip6t_hl.h>
 
 #include "core/kernel/nft_value.h"
+#include "core/kernel/xt_conntrack.h"
 #include "core/kernel/xt_text.h"
 #include "core/kernel/xt_value.h"
 
 namespace hostcheck::kernel {
 namespace {
-
-// Each gives the arguments, " --dport 22", or nullopt when the struct is not the one that it knows.
-using Arguments = std::optional<std::string>;
 
 std::string_view bang(bool inverted) {
   return inverted ? " !" : "";
@@ -74,7 +69,7 @@ std::string tcp_flags_text(std::uint8_t flags) {
   return text;
 }
 
-Arguments tcp(const XtExtension& match, RuleMeaning& rule) {
+XtArguments tcp(const XtExtension& match, RuleMeaning& rule) {
   const auto info = take<xt_tcp>(match.data);
   if (!info) return std::nullopt;
   std::string text =
@@ -92,14 +87,14 @@ Arguments tcp(const XtExtension& match, RuleMeaning& rule) {
   return text;
 }
 
-Arguments udp(const XtExtension& match, RuleMeaning& rule) {
+XtArguments udp(const XtExtension& match, RuleMeaning& rule) {
   const auto info = take<xt_udp>(match.data);
   if (!info) return std::nullopt;
   return port_range("--sport", info->spts, (info->invflags & XT_UDP_INV_SRCPT) != 0, RuleColumn::sport, rule) +
          port_range("--dport", info->dpts, (info->invflags & XT_UDP_INV_DSTPT) != 0, RuleColumn::dport, rule);
 }
 
-Arguments multiport(const XtExtension& match, RuleMeaning& rule) {
+XtArguments multiport(const XtExtension& match, RuleMeaning& rule) {
   const auto info = take<xt_multiport_v1>(match.data);
   if (match.revision != 1 || !info || info->count > XT_MULTI_PORTS || info->flags > XT_MULTIPORT_EITHER)
     return std::nullopt;
@@ -126,129 +121,14 @@ Arguments multiport(const XtExtension& match, RuleMeaning& rule) {
   return fmt::format("{} {} {}", bang(info->invert != 0), kOptions[info->flags], list);
 }
 
-struct Flag {
-  std::uint32_t bit;
-  std::string_view name;
-};
-
-std::string names_of_flags(std::uint32_t flags, std::span<const Flag> names) {
-  std::string text;
-  for (const Flag& each : names) {
-    if ((flags & each.bit) == 0) continue;
-    if (!text.empty()) text += ',';
-    text += each.name;
-  }
-  return text;
-}
-
-constexpr std::array<Flag, 7> kStates = {{{XT_CONNTRACK_STATE_INVALID, "INVALID"},
-                                          {XT_CONNTRACK_STATE_BIT(IP_CT_NEW), "NEW"},
-                                          {XT_CONNTRACK_STATE_BIT(IP_CT_RELATED), "RELATED"},
-                                          {XT_CONNTRACK_STATE_BIT(IP_CT_ESTABLISHED), "ESTABLISHED"},
-                                          {XT_CONNTRACK_STATE_UNTRACKED, "UNTRACKED"},
-                                          {XT_CONNTRACK_STATE_SNAT, "SNAT"},
-                                          {XT_CONNTRACK_STATE_DNAT, "DNAT"}}};
-// The same in the words and the order of nftables, for the column.
-constexpr std::array<Flag, 5> kPlainStates = {{{XT_CONNTRACK_STATE_INVALID, "invalid"},
-                                               {XT_CONNTRACK_STATE_BIT(IP_CT_NEW), "new"},
-                                               {XT_CONNTRACK_STATE_BIT(IP_CT_ESTABLISHED), "established"},
-                                               {XT_CONNTRACK_STATE_BIT(IP_CT_RELATED), "related"},
-                                               {XT_CONNTRACK_STATE_UNTRACKED, "untracked"}}};
-
-void ask_states(std::uint32_t states, bool inverted, RuleMeaning& rule) {
-  constexpr std::uint32_t kNoPlain = XT_CONNTRACK_STATE_SNAT | XT_CONNTRACK_STATE_DNAT;
-  if (inverted || (states & kNoPlain) != 0) {
-    rule.plain = false;
-  } else {
-    rule.ask(RuleColumn::ct_state, names_of_flags(states, kPlainStates));
-  }
-}
-
-// The three revisions differ in the width of the masks only; ports are not decoded.
-template <typename Info>
-Arguments conntrack_of(const XtExtension& match, RuleMeaning& rule) {
-  const auto info = take<Info>(match.data);
-  if (!info) return std::nullopt;
-  const auto has = [&](std::uint16_t flag) { return (info->match_flags & flag) != 0; };
-  const auto inverted = [&](std::uint16_t flag) { return (info->invert_flags & flag) != 0; };
-  std::string text;
-  if (has(XT_CONNTRACK_STATE)) {
-    ask_states(info->state_mask, inverted(XT_CONNTRACK_STATE), rule);
-    text +=
-        fmt::format("{} {} {}", bang(inverted(XT_CONNTRACK_STATE)),
-                    has(XT_CONNTRACK_STATE_ALIAS) ? "--state" : "--ctstate", names_of_flags(info->state_mask, kStates));
-  }
-  if ((info->match_flags & ~(XT_CONNTRACK_STATE | XT_CONNTRACK_STATE_ALIAS)) != 0) rule.plain = false;
-  if (has(XT_CONNTRACK_PROTO)) {
-    text += fmt::format("{} --ctproto {}", bang(inverted(XT_CONNTRACK_PROTO)), info->l4proto);
-  }
-  const auto address = [&](std::uint16_t flag, std::string_view option, const nf_inet_addr& value,
-                           const nf_inet_addr& mask) {
-    if (!has(flag)) return;
-    text +=
-        fmt::format("{} {} {}{}", bang(inverted(flag)), option, inet_text(&value, match.ipv6),
-                    mask_text(&mask, match.ipv6) == (match.ipv6 ? "/128" : "/32") ? "" : mask_text(&mask, match.ipv6));
-  };
-  address(XT_CONNTRACK_ORIGSRC, "--ctorigsrc", info->origsrc_addr, info->origsrc_mask);
-  address(XT_CONNTRACK_ORIGDST, "--ctorigdst", info->origdst_addr, info->origdst_mask);
-  address(XT_CONNTRACK_REPLSRC, "--ctreplsrc", info->replsrc_addr, info->replsrc_mask);
-  address(XT_CONNTRACK_REPLDST, "--ctrepldst", info->repldst_addr, info->repldst_mask);
-  constexpr std::uint16_t kPorts =
-      XT_CONNTRACK_ORIGSRC_PORT | XT_CONNTRACK_ORIGDST_PORT | XT_CONNTRACK_REPLSRC_PORT | XT_CONNTRACK_REPLDST_PORT;
-  if ((info->match_flags & kPorts) != 0) text += " [ports]";
-  if (has(XT_CONNTRACK_STATUS)) {
-    constexpr std::array<Flag, 4> kStatuses = {{{IPS_EXPECTED, "EXPECTED"},
-                                                {IPS_SEEN_REPLY, "SEEN_REPLY"},
-                                                {IPS_ASSURED, "ASSURED"},
-                                                {IPS_CONFIRMED, "CONFIRMED"}}};
-    const std::string names = names_of_flags(info->status_mask, kStatuses);
-    text += fmt::format("{} --ctstatus {}", bang(inverted(XT_CONNTRACK_STATUS)), names.empty() ? "NONE" : names);
-  }
-  if (has(XT_CONNTRACK_EXPIRES)) {
-    text += fmt::format("{} --ctexpire {}", bang(inverted(XT_CONNTRACK_EXPIRES)), info->expires_min);
-    if (info->expires_min != info->expires_max) text += fmt::format(":{}", info->expires_max);
-  }
-  if (has(XT_CONNTRACK_DIRECTION)) {
-    text += inverted(XT_CONNTRACK_DIRECTION) ? " --ctdir REPLY" : " --ctdir ORIGINAL";
-  }
-  return text;
-}
-
-Arguments conntrack(const XtExtension& match, RuleMeaning& rule) {
-  switch (match.revision) {
-    case 1:
-      return conntrack_of<xt_conntrack_mtinfo1>(match, rule);
-    case 2:
-      return conntrack_of<xt_conntrack_mtinfo2>(match, rule);
-    case 3:
-      return conntrack_of<xt_conntrack_mtinfo3>(match, rule);
-    default:
-      return std::nullopt;
-  }
-}
-
-Arguments state(const XtExtension& match, RuleMeaning& rule) {
-  constexpr std::array<Flag, 5> kNames = {{{XT_STATE_INVALID, "INVALID"},
-                                           {XT_CONNTRACK_STATE_BIT(IP_CT_NEW), "NEW"},
-                                           {XT_CONNTRACK_STATE_BIT(IP_CT_RELATED), "RELATED"},
-                                           {XT_CONNTRACK_STATE_BIT(IP_CT_ESTABLISHED), "ESTABLISHED"},
-                                           {XT_STATE_UNTRACKED, "UNTRACKED"}}};
-  const auto info = take<xt_state_info>(match.data);
-  if (!info) return std::nullopt;
-  std::uint32_t states = info->statemask & ~static_cast<std::uint32_t>(XT_STATE_UNTRACKED);
-  if ((info->statemask & XT_STATE_UNTRACKED) != 0) states |= XT_CONNTRACK_STATE_UNTRACKED;
-  ask_states(states, false, rule);
-  return " --state " + names_of_flags(info->statemask, kNames);
-}
-
-Arguments comment(const XtExtension& match, RuleMeaning& rule) {
+XtArguments comment(const XtExtension& match, RuleMeaning& rule) {
   const auto info = take<xt_comment_info>(match.data);
   if (!info) return std::nullopt;
   rule.comment = text_of(info->comment);
   return " --comment " + quoted(text_of(info->comment));
 }
 
-Arguments limit(const XtExtension& match, RuleMeaning& rule) {
+XtArguments limit(const XtExtension& match, RuleMeaning& rule) {
   struct Rate {
     std::string_view name;
     std::uint32_t ticks;
@@ -272,19 +152,19 @@ Arguments limit(const XtExtension& match, RuleMeaning& rule) {
   return text;
 }
 
-Arguments addrtype(const XtExtension& match, RuleMeaning& rule) {
-  constexpr std::array<Flag, 12> kTypes = {{{XT_ADDRTYPE_UNSPEC, "UNSPEC"},
-                                            {XT_ADDRTYPE_UNICAST, "UNICAST"},
-                                            {XT_ADDRTYPE_LOCAL, "LOCAL"},
-                                            {XT_ADDRTYPE_BROADCAST, "BROADCAST"},
-                                            {XT_ADDRTYPE_ANYCAST, "ANYCAST"},
-                                            {XT_ADDRTYPE_MULTICAST, "MULTICAST"},
-                                            {XT_ADDRTYPE_BLACKHOLE, "BLACKHOLE"},
-                                            {XT_ADDRTYPE_UNREACHABLE, "UNREACHABLE"},
-                                            {XT_ADDRTYPE_PROHIBIT, "PROHIBIT"},
-                                            {XT_ADDRTYPE_THROW, "THROW"},
-                                            {XT_ADDRTYPE_NAT, "NAT"},
-                                            {XT_ADDRTYPE_XRESOLVE, "XRESOLVE"}}};
+XtArguments addrtype(const XtExtension& match, RuleMeaning& rule) {
+  constexpr std::array<XtFlag, 12> kTypes = {{{XT_ADDRTYPE_UNSPEC, "UNSPEC"},
+                                              {XT_ADDRTYPE_UNICAST, "UNICAST"},
+                                              {XT_ADDRTYPE_LOCAL, "LOCAL"},
+                                              {XT_ADDRTYPE_BROADCAST, "BROADCAST"},
+                                              {XT_ADDRTYPE_ANYCAST, "ANYCAST"},
+                                              {XT_ADDRTYPE_MULTICAST, "MULTICAST"},
+                                              {XT_ADDRTYPE_BLACKHOLE, "BLACKHOLE"},
+                                              {XT_ADDRTYPE_UNREACHABLE, "UNREACHABLE"},
+                                              {XT_ADDRTYPE_PROHIBIT, "PROHIBIT"},
+                                              {XT_ADDRTYPE_THROW, "THROW"},
+                                              {XT_ADDRTYPE_NAT, "NAT"},
+                                              {XT_ADDRTYPE_XRESOLVE, "XRESOLVE"}}};
   const auto info = take<xt_addrtype_info_v1>(match.data);
   if (match.revision != 1 || !info) return std::nullopt;
   rule.plain = false;
@@ -306,21 +186,21 @@ std::string marked(std::uint32_t mark, std::uint32_t mask) {
   return mask == 0xffffffff ? fmt::format("0x{:x}", mark) : fmt::format("0x{:x}/0x{:x}", mark, mask);
 }
 
-Arguments mark(const XtExtension& match, RuleMeaning& rule) {
+XtArguments mark(const XtExtension& match, RuleMeaning& rule) {
   const auto info = take<xt_mark_mtinfo1>(match.data);
   if (match.revision != 1 || !info) return std::nullopt;
   rule.plain = false;
   return fmt::format("{} --mark {}", bang(info->invert != 0), marked(info->mark, info->mask));
 }
 
-Arguments connmark(const XtExtension& match, RuleMeaning& rule) {
+XtArguments connmark(const XtExtension& match, RuleMeaning& rule) {
   const auto info = take<xt_connmark_mtinfo1>(match.data);
   if (match.revision != 1 || !info) return std::nullopt;
   rule.plain = false;
   return fmt::format("{} --mark {}", bang(info->invert != 0), marked(info->mark, info->mask));
 }
 
-Arguments mac(const XtExtension& match, RuleMeaning& rule) {
+XtArguments mac(const XtExtension& match, RuleMeaning& rule) {
   const auto info = take<xt_mac_info>(match.data);
   if (!info) return std::nullopt;
   rule.plain = false;
@@ -329,7 +209,7 @@ Arguments mac(const XtExtension& match, RuleMeaning& rule) {
                      a[2], a[3], a[4], a[5]);
 }
 
-Arguments iprange(const XtExtension& match, RuleMeaning& rule) {
+XtArguments iprange(const XtExtension& match, RuleMeaning& rule) {
   const auto info = take<xt_iprange_mtinfo>(match.data);
   if (match.revision != 1 || !info) return std::nullopt;
   std::string text;
@@ -354,21 +234,21 @@ std::string number_range(std::uint32_t first, std::uint32_t last) {
   return first == last ? std::to_string(first) : fmt::format("{}:{}", first, last);
 }
 
-Arguments length(const XtExtension& match, RuleMeaning& rule) {
+XtArguments length(const XtExtension& match, RuleMeaning& rule) {
   const auto info = take<xt_length_info>(match.data);
   if (!info) return std::nullopt;
   rule.plain = false;
   return fmt::format("{} --length {}", bang(info->invert != 0), number_range(info->min, info->max));
 }
 
-Arguments tcpmss(const XtExtension& match, RuleMeaning& rule) {
+XtArguments tcpmss(const XtExtension& match, RuleMeaning& rule) {
   const auto info = take<xt_tcpmss_match_info>(match.data);
   if (!info) return std::nullopt;
   rule.plain = false;
   return fmt::format("{} --mss {}", bang(info->invert != 0), number_range(info->mss_min, info->mss_max));
 }
 
-Arguments pkttype(const XtExtension& match, RuleMeaning& rule) {
+XtArguments pkttype(const XtExtension& match, RuleMeaning& rule) {
   constexpr std::array<std::string_view, 3> kTypes = {"unicast", "broadcast", "multicast"};
   const auto info = take<xt_pkttype_info>(match.data);
   if (!info) return std::nullopt;
@@ -377,7 +257,7 @@ Arguments pkttype(const XtExtension& match, RuleMeaning& rule) {
   return fmt::format("{} --pkt-type {}", bang(info->invert != 0), type < kTypes.size() ? kTypes[type] : "[?]");
 }
 
-Arguments owner(const XtExtension& match, RuleMeaning& rule) {
+XtArguments owner(const XtExtension& match, RuleMeaning& rule) {
   const auto info = take<xt_owner_match_info>(match.data);
   if (match.revision != 1 || !info) return std::nullopt;
   rule.plain = false;
@@ -400,7 +280,7 @@ Arguments owner(const XtExtension& match, RuleMeaning& rule) {
   return text;
 }
 
-Arguments physdev(const XtExtension& match, RuleMeaning& rule) {
+XtArguments physdev(const XtExtension& match, RuleMeaning& rule) {
   const auto info = take<xt_physdev_info>(match.data);
   if (!info) return std::nullopt;
   rule.plain = false;
@@ -423,7 +303,7 @@ Arguments physdev(const XtExtension& match, RuleMeaning& rule) {
   return text;
 }
 
-Arguments statistic(const XtExtension& match, RuleMeaning& rule) {
+XtArguments statistic(const XtExtension& match, RuleMeaning& rule) {
   const auto info = take<xt_statistic_info>(match.data);
   if (!info) return std::nullopt;
   rule.plain = false;
@@ -434,7 +314,7 @@ Arguments statistic(const XtExtension& match, RuleMeaning& rule) {
   return fmt::format(" --mode nth{} --every {} --packet {}", inverted, info->u.nth.every + 1, info->u.nth.packet);
 }
 
-Arguments connlimit(const XtExtension& match, RuleMeaning& rule) {
+XtArguments connlimit(const XtExtension& match, RuleMeaning& rule) {
   const auto info = take<xt_connlimit_info>(match.data);
   if (match.revision != 1 || !info) return std::nullopt;
   rule.plain = false;
@@ -452,20 +332,20 @@ std::string hops(std::string_view name, std::uint8_t mode, std::uint8_t value, R
                      value);
 }
 
-Arguments ttl(const XtExtension& match, RuleMeaning& rule) {
+XtArguments ttl(const XtExtension& match, RuleMeaning& rule) {
   const auto info = take<ipt_ttl_info>(match.data);
   if (!info) return std::nullopt;
   return hops("ttl", info->mode, info->ttl, rule);
 }
 
-Arguments hl(const XtExtension& match, RuleMeaning& rule) {
+XtArguments hl(const XtExtension& match, RuleMeaning& rule) {
   const auto info = take<ip6t_hl_info>(match.data);
   if (!info) return std::nullopt;
   return hops("hl", info->mode, info->hop_limit, rule);
 }
 
 // struct ipt_icmp and struct ip6t_icmp are the same: type, two codes, inversion.
-Arguments icmp(const XtExtension& match, RuleMeaning& rule) {
+XtArguments icmp(const XtExtension& match, RuleMeaning& rule) {
   constexpr std::uint8_t kAny = 0xff;
   if (match.data.size() < 4) return std::nullopt;
   rule.plain = false;
@@ -479,36 +359,36 @@ Arguments icmp(const XtExtension& match, RuleMeaning& rule) {
   return text;
 }
 
-Arguments dscp(const XtExtension& match, RuleMeaning& rule) {
+XtArguments dscp(const XtExtension& match, RuleMeaning& rule) {
   const auto info = take<xt_dscp_info>(match.data);
   if (!info) return std::nullopt;
   rule.plain = false;
   return fmt::format("{} --dscp 0x{:02x}", bang(info->invert != 0), info->dscp);
 }
 
-Arguments helper(const XtExtension& match, RuleMeaning& rule) {
+XtArguments helper(const XtExtension& match, RuleMeaning& rule) {
   const auto info = take<xt_helper_info>(match.data);
   if (!info) return std::nullopt;
   rule.plain = false;
   return fmt::format("{} --helper {}", bang(info->invert != 0), quoted(text_of(info->name)));
 }
 
-Arguments rpfilter(const XtExtension& match, RuleMeaning& rule) {
-  constexpr std::array<Flag, 4> kOptions = {{{XT_RPFILTER_LOOSE, " --loose"},
-                                             {XT_RPFILTER_VALID_MARK, " --validmark"},
-                                             {XT_RPFILTER_ACCEPT_LOCAL, " --accept-local"},
-                                             {XT_RPFILTER_INVERT, " --invert"}}};
+XtArguments rpfilter(const XtExtension& match, RuleMeaning& rule) {
+  constexpr std::array<XtFlag, 4> kOptions = {{{XT_RPFILTER_LOOSE, " --loose"},
+                                               {XT_RPFILTER_VALID_MARK, " --validmark"},
+                                               {XT_RPFILTER_ACCEPT_LOCAL, " --accept-local"},
+                                               {XT_RPFILTER_INVERT, " --invert"}}};
   const auto info = take<xt_rpfilter_info>(match.data);
   if (!info) return std::nullopt;
   rule.plain = false;
   std::string text;
-  for (const Flag& each : kOptions) {
+  for (const XtFlag& each : kOptions) {
     if ((info->flags & each.bit) != 0) text += each.name;
   }
   return text;
 }
 
-Arguments socket(const XtExtension& match, RuleMeaning& rule) {
+XtArguments socket(const XtExtension& match, RuleMeaning& rule) {
   const auto info = take<xt_socket_mtinfo1>(match.data);
   if (match.revision == 0 || !info) return std::nullopt;
   rule.plain = false;
@@ -519,7 +399,7 @@ Arguments socket(const XtExtension& match, RuleMeaning& rule) {
   return text;
 }
 
-Arguments recent(const XtExtension& match, RuleMeaning& rule) {
+XtArguments recent(const XtExtension& match, RuleMeaning& rule) {
   const auto info = take<xt_recent_mtinfo_v1>(match.data);
   if (match.revision != 1 || !info) return std::nullopt;
   rule.plain = false;
@@ -538,15 +418,15 @@ Arguments recent(const XtExtension& match, RuleMeaning& rule) {
 
 struct Decoder {
   std::string_view name;
-  Arguments (*decode)(const XtExtension& match, RuleMeaning& rule);
+  XtArguments (*decode)(const XtExtension& match, RuleMeaning& rule);
 };
 constexpr std::array<Decoder, 29> kDecoders = {{
     {"tcp", tcp},
     {"udp", udp},
     {"udplite", udp},
     {"multiport", multiport},
-    {"conntrack", conntrack},
-    {"state", state},
+    {"conntrack", conntrack_arguments},
+    {"state", state_arguments},
     {"comment", comment},
     {"limit", limit},
     {"addrtype", addrtype},
@@ -578,7 +458,7 @@ std::string describe_xt_match(const XtExtension& match, RuleMeaning& rule) {
   const auto known =
       std::find_if(kDecoders.begin(), kDecoders.end(), [&](const Decoder& each) { return each.name == match.name; });
   if (known != kDecoders.end()) {
-    if (const Arguments arguments = known->decode(match, rule)) {
+    if (const XtArguments arguments = known->decode(match, rule)) {
       // A state match is a conntrack match under its old name.
       const bool alias = match.name == "conntrack" && arguments->find("--state ") != std::string::npos;
       return fmt::format(" {}{}", alias ? "state" : match.name, *arguments);

@@ -25,10 +25,7 @@
 namespace hostcheck::kernel {
 namespace {
 
-// Each gives the arguments and sets the verdict, or is nullopt when the struct is not the one that it knows.
-using Arguments = std::optional<std::string>;
-
-Arguments reject(const XtExtension& target, RuleMeaning&) {
+XtArguments reject(const XtExtension& target, RuleMeaning&) {
   constexpr std::array<std::string_view, 9> kIpv4 = {
       "icmp-net-unreachable", "icmp-host-unreachable", "icmp-proto-unreachable", "icmp-port-unreachable",
       "[echo-reply]",         "icmp-net-prohibited",   "icmp-host-prohibited",   "tcp-reset",
@@ -43,7 +40,7 @@ Arguments reject(const XtExtension& target, RuleMeaning&) {
 }
 
 // struct ipt_log_info and struct ip6t_log_info are the same.
-Arguments log(const XtExtension& target, RuleMeaning&) {
+XtArguments log(const XtExtension& target, RuleMeaning&) {
   const auto info = take<ipt_log_info>(target.data);
   if (!info) return std::nullopt;
   std::string text;
@@ -58,7 +55,7 @@ Arguments log(const XtExtension& target, RuleMeaning&) {
   return text;
 }
 
-Arguments nflog(const XtExtension& target, RuleMeaning&) {
+XtArguments nflog(const XtExtension& target, RuleMeaning&) {
   const auto info = take<xt_nflog_info>(target.data);
   if (!info) return std::nullopt;
   std::string text;
@@ -119,14 +116,14 @@ std::string nat_flags(const NatRange& range) {
 }
 
 // MASQUERADE and REDIRECT
-Arguments nat_to_here(const XtExtension& target, RuleMeaning&) {
+XtArguments nat_to_here(const XtExtension& target, RuleMeaning&) {
   const auto range = nat_range(target);
   if (!range) return std::nullopt;
   const std::string ports = nat_ports(*range);
   return (ports.empty() ? "" : " --to-ports " + ports) + nat_flags(*range);
 }
 
-Arguments nat_to_address(const XtExtension& target, RuleMeaning&) {
+XtArguments nat_to_address(const XtExtension& target, RuleMeaning&) {
   const auto range = nat_range(target);
   if (!range) return std::nullopt;
   std::string where;
@@ -139,7 +136,7 @@ Arguments nat_to_address(const XtExtension& target, RuleMeaning&) {
   return fmt::format(" {} {}{}", target.name == "SNAT" ? "--to-source" : "--to-destination", where, nat_flags(*range));
 }
 
-Arguments netmap(const XtExtension& target, RuleMeaning&) {
+XtArguments netmap(const XtExtension& target, RuleMeaning&) {
   const auto range = nat_range(target);
   const auto first = range ? IpAddress::parse(range->first) : std::nullopt;
   const auto last = range ? IpAddress::parse(range->last) : std::nullopt;
@@ -151,13 +148,13 @@ Arguments netmap(const XtExtension& target, RuleMeaning&) {
   return fmt::format(" --to {}{}", range->first, mask_text(mask.data(), target.ipv6));
 }
 
-Arguments mark(const XtExtension& target, RuleMeaning&) {
+XtArguments mark(const XtExtension& target, RuleMeaning&) {
   const auto info = take<xt_mark_tginfo2>(target.data);
   if (target.revision != 2 || !info) return std::nullopt;
   return fmt::format(" --set-xmark 0x{:x}/0x{:x}", info->mark, info->mask);
 }
 
-Arguments connmark(const XtExtension& target, RuleMeaning&) {
+XtArguments connmark(const XtExtension& target, RuleMeaning&) {
   const auto info = take<xt_connmark_tginfo1>(target.data);
   const auto shifting = take<xt_connmark_tginfo2>(target.data);
   if (target.revision == 0 || !info || (target.revision >= 2 && !shifting)) return std::nullopt;
@@ -182,13 +179,13 @@ Arguments connmark(const XtExtension& target, RuleMeaning&) {
   return text;
 }
 
-Arguments tcpmss(const XtExtension& target, RuleMeaning&) {
+XtArguments tcpmss(const XtExtension& target, RuleMeaning&) {
   const auto info = take<xt_tcpmss_info>(target.data);
   if (!info) return std::nullopt;
   return info->mss == XT_TCPMSS_CLAMP_PMTU ? " --clamp-mss-to-pmtu" : fmt::format(" --set-mss {}", info->mss);
 }
 
-Arguments ct(const XtExtension& target, RuleMeaning& rule) {
+XtArguments ct(const XtExtension& target, RuleMeaning& rule) {
   const auto info = take<xt_ct_target_info>(target.data);
   if (!info) return std::nullopt;
   std::string text;
@@ -203,7 +200,7 @@ Arguments ct(const XtExtension& target, RuleMeaning& rule) {
   return text;
 }
 
-Arguments nfqueue(const XtExtension& target, RuleMeaning&) {
+XtArguments nfqueue(const XtExtension& target, RuleMeaning&) {
   const auto first = take<std::uint16_t>(target.data);
   if (!first) return std::nullopt;
   const auto all = take<xt_NFQ_info_v3>(target.data);
@@ -217,7 +214,7 @@ Arguments nfqueue(const XtExtension& target, RuleMeaning&) {
   return text;
 }
 
-Arguments tproxy(const XtExtension& target, RuleMeaning&) {
+XtArguments tproxy(const XtExtension& target, RuleMeaning&) {
   const auto info = take<xt_tproxy_target_info_v1>(target.data);
   if (target.revision != 1 || !info) return std::nullopt;
   std::string text = fmt::format(" --on-port {}", read_be16({reinterpret_cast<const std::uint8_t*>(&info->lport), 2}));
@@ -225,35 +222,35 @@ Arguments tproxy(const XtExtension& target, RuleMeaning&) {
   return text + fmt::format(" --tproxy-mark 0x{:x}/0x{:x}", info->mark_value, info->mark_mask);
 }
 
-Arguments hops(const XtExtension& target, RuleMeaning&) {
+XtArguments hops(const XtExtension& target, RuleMeaning&) {
   constexpr std::array<std::string_view, 3> kModes = {"set", "inc", "dec"};
   // struct ipt_TTL_info and struct ip6t_HL_info: mode, number.
   if (target.data.size() < 2 || target.data[0] >= kModes.size()) return std::nullopt;
   return fmt::format(" --{}-{} {}", target.name == "TTL" ? "ttl" : "hl", kModes[target.data[0]], target.data[1]);
 }
 
-Arguments classify(const XtExtension& target, RuleMeaning&) {
+XtArguments classify(const XtExtension& target, RuleMeaning&) {
   const auto info = take<xt_classify_target_info>(target.data);
   if (!info) return std::nullopt;
   return fmt::format(" --set-class {:04x}:{:04x}", info->priority >> 16, info->priority & 0xffff);
 }
 
-Arguments dscp(const XtExtension& target, RuleMeaning&) {
+XtArguments dscp(const XtExtension& target, RuleMeaning&) {
   if (target.data.empty()) return std::nullopt;
   return fmt::format(" --set-dscp 0x{:02x}", target.data[0]);
 }
 
-Arguments checksum(const XtExtension&, RuleMeaning&) {
+XtArguments checksum(const XtExtension&, RuleMeaning&) {
   return " --checksum-fill";
 }
-Arguments nothing(const XtExtension&, RuleMeaning&) {
+XtArguments nothing(const XtExtension&, RuleMeaning&) {
   return std::string{};
 }
 
 struct Decoder {
   std::string_view name;
   std::string_view verdict;  // "" for a target that lets the packet go on
-  Arguments (*decode)(const XtExtension& target, RuleMeaning& rule);
+  XtArguments (*decode)(const XtExtension& target, RuleMeaning& rule);
 };
 constexpr std::array<Decoder, 24> kDecoders = {{
     {"REJECT", "reject", reject},
@@ -293,7 +290,7 @@ std::string describe_xt_target(const XtExtension& target, RuleMeaning& rule) {
   }
   if (!known->verdict.empty()) rule.decide(known->verdict);
   if (known->decode != nullptr) {
-    if (const Arguments arguments = known->decode(target, rule)) return fmt::format(" {}{}", target.name, *arguments);
+    if (const XtArguments arguments = known->decode(target, rule)) return fmt::format(" {}{}", target.name, *arguments);
   }
   return fmt::format(" {} [revision {}]", target.name, target.revision);
 }

@@ -39,4 +39,14 @@ std::string interface_text(std::string_view name, std::span<const std::uint8_t> 
   return text;
 }
 
+std::string names_of_flags(std::uint32_t flags, std::span<const XtFlag> names) {
+  std::string text;
+  for (const XtFlag& each : names) {
+    if ((flags & each.bit) == 0) continue;
+    if (!text.empty()) text += ',';
+    text += each.name;
+  }
+  return text;
+}
+
 }  // namespace hostcheck::kernel

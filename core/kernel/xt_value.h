@@ -35,4 +35,19 @@ template <std::size_t N>
 // "eth0", "eth+" of an interface name and its mask; "" for any interface.
 [[nodiscard]] std::string interface_text(std::string_view name, std::span<const std::uint8_t> mask);
 
+// One bit with its name.
+struct XtFlag {
+  std::uint32_t bit;
+  std::string_view name;
+};
+// The names of the bits that are set, with commas.
+[[nodiscard]] std::string names_of_flags(std::uint32_t flags, std::span<const XtFlag> names);
+
+// Arguments of an extension, " --dport 22"; nullopt when its struct is not the one that the decoder knows.
+using XtArguments = std::optional<std::string>;
+// " !" before an option that is inverted.
+[[nodiscard]] inline std::string_view bang(bool inverted) {
+  return inverted ? " !" : "";
+}
+
 }  // namespace hostcheck::kernel
