@@ -12,29 +12,10 @@
 #include <sqlite3.h>
 
 #include "core/facts/facts.h"
-#include "core/facts/request.h"
 #include "core/sql/row_index.h"
+#include "core/sql/scan.h"
 
 namespace hostcheck::sql {
-
-// A term with a literal on its right, which the rows of a scan have to satisfy.
-struct Term {
-  std::size_t column = 0;
-  facts::Constraint constraint;
-  friend bool operator==(const Term& a, const Term& b) {
-    return a.column == b.column && a.constraint.op == b.constraint.op && a.constraint.value == b.constraint.value;
-  }
-};
-
-// One way of reading a table that was offered to SQLite's planner.
-struct Scan {
-  const facts::TableInfo* info = nullptr;
-  std::vector<Term> terms;
-  // Columns whose wanted values come from elsewhere, and with them those of `=` terms; empty when nothing comes from
-  // elsewhere. They are looked up in a RowIndex. Argument i of xFilter is that of probe[i]; those of the other terms
-  // follow.
-  std::vector<std::size_t> probe;
-};
 
 struct Tables;
 
