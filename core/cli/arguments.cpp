@@ -56,6 +56,7 @@ void declare(Parsed& parsed, CLI::App& root) {
       parsed.options.push_back(parsed.app->add_option(option.name, parsed.values[at], option.help)
                                    ->type_name(option.value)
                                    ->expected(1)
+                                   ->allow_extra_args(false)
                                    ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll));
     }
   }
