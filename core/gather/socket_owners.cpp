@@ -38,7 +38,7 @@ class Owners {
   void run() {
     if (!listeners_ && !connections_ && !udp_ && processes_ == nullptr) return;
     collect_inodes();
-    kernel::HolderSearch search{inodes_, task_.netns.inode, extent()};
+    const kernel::HolderSearch search{.inodes = inodes_, .netns_inode = task_.netns.inode, .extent = extent()};
     auto found = inodes_.empty() ? Result<kernel::HoldersFound>{} : kernel::find_holders(task_.files, search);
     if (!found) {
       mark_absent(found.error());

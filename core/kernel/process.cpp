@@ -76,7 +76,7 @@ class Search {
     look(inside_);
     // A descriptor can be handed to a process that lives in another namespace.
     if (found_.not_found > 0) {
-      left_ = kMostForeign;
+      left_ = wanted_.most_foreign;
       look(outside_);
     }
     found_.cut_short = left_ == 0 && found_.not_found > 0;

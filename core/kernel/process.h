@@ -24,6 +24,9 @@ struct HolderSearch {
   std::span<const std::uint32_t> inodes;  // of the sockets, not 0, each once
   std::uint64_t netns_inode = 0;          // their namespace: its processes are looked at first
   SearchExtent extent = SearchExtent::until_found;
+  // How many descriptors of processes in other namespaces are looked at: a socket of the kernel has no holder to be
+  // found, and a host's containers may have hundreds of thousands.
+  std::size_t most_foreign = 10'000;
 };
 
 // A process has a descriptor of a socket; position: the socket's in HolderSearch::inodes.
@@ -42,10 +45,7 @@ struct HoldersFound {
 };
 
 // The first 64 descriptors of every process, then the next of each: sockets of servers have low numbers, and a process
-// with very many descriptors does not delay the others. Processes that vanish meanwhile are passed over. Of the
-// descriptors of processes in other namespaces at most kMostForeign are looked at: a socket of the kernel has no holder
-// to be found, and a host's containers may have hundreds of thousands.
-inline constexpr std::size_t kMostForeign = 10'000;
+// with very many descriptors does not delay the others. Processes that vanish meanwhile are passed over.
 [[nodiscard]] Result<HoldersFound> find_holders(const FileTree& files, const HolderSearch& search);
 
 // Whether processes outside of this process's pid namespace exist that /proc does not show.

@@ -44,7 +44,7 @@ class ProcessTest : public testing::Test {
     std::ofstream(root_ / "proc" / std::to_string(pid) / file, std::ios::binary) << text;
   }
   HoldersFound find(const std::vector<std::uint32_t>& inodes, SearchExtent extent) {
-    auto found = find_holders(files(), {inodes, kNetns, extent});
+    auto found = find_holders(files(), {.inodes = inodes, .netns_inode = kNetns, .extent = extent});
     EXPECT_TRUE(found);
     return found ? std::move(*found) : HoldersFound{};
   }
@@ -106,13 +106,18 @@ TEST_F(ProcessTest, LooksIntoProcessesOfOtherNamespacesLast) {
 
 TEST_F(ProcessTest, DoesNotLookAtEveryDescriptorOfOtherNamespaces) {
   process(10, 1);
-  for (std::size_t number = 0; number <= kMostForeign; ++number) {
-    descriptor(10, static_cast<int>(number), "pipe:[1]");
-  }
-  EXPECT_TRUE(find({77}, SearchExtent::until_found).cut_short);
+  for (int number = 0; number < 100; ++number) descriptor(10, number, "pipe:[1]");
+  const std::vector<std::uint32_t> inodes = {77};
+  const HolderSearch search{
+      .inodes = inodes, .netns_inode = kNetns, .extent = SearchExtent::until_found, .most_foreign = 90};
+  auto found = find_holders(files(), search);
+  ASSERT_TRUE(found);
+  EXPECT_TRUE(found->cut_short);
   process(20);
   socket(20, 3, 77);
-  EXPECT_FALSE(find({77}, SearchExtent::until_found).cut_short);
+  found = find_holders(files(), search);
+  ASSERT_TRUE(found);
+  EXPECT_FALSE(found->cut_short);
 }
 
 TEST_F(ProcessTest, PassesOverWhatHasVanishedOrMakesNoSense) {
@@ -132,7 +137,7 @@ TEST_F(ProcessTest, PassesOverWhatHasVanishedOrMakesNoSense) {
 
 TEST_F(ProcessTest, NoProcIsAnErrorAndNotAnEmptyAnswer) {
   fs::remove_all(root_ / "proc");
-  EXPECT_FALSE(find_holders(files(), {{}, kNetns, SearchExtent::everything}));
+  EXPECT_FALSE(find_holders(files(), {.inodes = {}, .netns_inode = kNetns, .extent = SearchExtent::everything}));
 }
 
 TEST_F(ProcessTest, ReadsStatOfAProcessWithAHostileName) {
