@@ -105,6 +105,12 @@ Result<NetlinkSocket> NetlinkSocket::open(int protocol) {
   return NetlinkSocket(std::move(state));
 }
 
+NetlinkSocket NetlinkSocket::adopt(UniqueFd transport) {
+  auto state = std::make_unique<State>();
+  state->socket = mnl_socket_fdopen(transport.release());
+  return NetlinkSocket(std::move(state));
+}
+
 bool NetlinkSocket::set_strict_checking() {
   const int one = 1;
   return mnl_socket_setsockopt(state_->socket, NETLINK_GET_STRICT_CHK, const_cast<int*>(&one), sizeof one) ==

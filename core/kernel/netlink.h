@@ -47,6 +47,9 @@ class NetlinkSocket {
   // protocol: NETLINK_ROUTE, NETLINK_SOCK_DIAG, NETLINK_NETFILTER, NETLINK_GENERIC. The socket stays in the network
   // namespace that the calling thread is in.
   [[nodiscard]] static Result<NetlinkSocket> open(int protocol);
+  // Speaks over another packet socket instead: for tests, one end of a socketpair(2) of SOCK_SEQPACKET whose other end
+  // plays the kernel. Requests are numbered from 1.
+  [[nodiscard]] static NetlinkSocket adopt(UniqueFd transport);
   NetlinkSocket(NetlinkSocket&&) noexcept;
   NetlinkSocket& operator=(NetlinkSocket&&) noexcept;
   ~NetlinkSocket();
