@@ -59,6 +59,8 @@ struct Rule {
   std::string summary;  // with {column} placeholders, see text_template.h
   std::vector<Parameter> params;
   std::vector<EvidenceTemplate> evidence;
+  // table.column or table.*: what only names or describes a finding. The check judges without it.
+  std::vector<std::string> descriptive;
   std::vector<std::string> rivals;    // checks that are ruled out by name when this one fires and they are clear
   std::vector<std::string> explains;  // checks whose findings in the same namespace are effects of this one's
   std::string clear_query;            // [clear]: one row of numbers that show that all is well ...
@@ -101,7 +103,7 @@ struct RuleSet {
 // Judges the facts; facts are those that the database uses. facts.observed zero means that there was no second sample.
 //   error    the query fails, or a table was neither gathered nor absent
 //   skipped  it reads a _delta or _per_second column and there was no second sample
-//   unknown  it found nothing, and something of what it reads is absent
+//   unknown  it found nothing, and something of what it reads is absent that is not only descriptive
 //   finding  one for each row of the answer; when something is absent, reason says what was not judged
 //   clear    all that it reads was read, and it found nothing
 [[nodiscard]] CheckResult run_rule(const Rule& rule, const facts::Facts& facts, sql::Database& database);

@@ -203,9 +203,9 @@ std::string id_of_path(std::string_view path) {
 Result<Rule> read_rule(const toml::table& root, const std::string& path) {
   Complaints complaints(path);
   TomlReader top(root, "", complaints);
-  constexpr std::array<Keys, 15> kKeys = {"id",       "title",   "severity", "claim",  "query",
-                                          "subject",  "summary", "params",   "rivals", "explains",
-                                          "evidence", "clear",   "confirm",  "doc",    "test"};
+  constexpr std::array<Keys, 16> kKeys = {"id",      "title",  "severity", "claim",      "query",    "subject",
+                                          "summary", "params", "rivals",   "explains",   "evidence", "clear",
+                                          "confirm", "doc",    "test",     "descriptive"};
   top.only(kKeys);
   Rule rule;
   rule.file = path;
@@ -218,6 +218,7 @@ Result<Rule> read_rule(const toml::table& root, const std::string& path) {
   rule.subject = top.texts("subject", true);
   rule.summary = top.text("summary", true);
   rule.params = read_params(top, complaints);
+  rule.descriptive = top.texts("descriptive");
   rule.rivals = top.texts("rivals");
   rule.explains = top.texts("explains");
   rule.evidence = read_evidence(top, complaints);

@@ -36,6 +36,10 @@ Lookup lookup_in(const Rule& rule, const sql::Answer& answer, const Row& row) {
   };
 }
 
+bool contains(const std::vector<std::string>& all, std::string_view name) {
+  return std::find(all.begin(), all.end(), name) != all.end();
+}
+
 Error in_rule(const Rule& rule, Error error) {
   return make_error(error.code, "", rule.query_line == 0 ? rule.file : fmt::format("{}:{}", rule.file, rule.query_line),
                     error.message());
@@ -102,6 +106,36 @@ std::optional<Gaps> find_gaps(const facts::Request& reads, const facts::Facts& f
   return gaps;
 }
 
+// What is left of reads without what only describes a finding.
+facts::Request without_descriptive(const facts::Request& reads, const std::vector<std::string>& descriptive) {
+  facts::Request left;
+  for (const auto& [table, request] : reads) {
+    if (contains(descriptive, table + ".*")) continue;
+    std::set<std::string> columns;
+    for (const std::string& column : request.columns()) {
+      if (!contains(descriptive, table + "." + column)) columns.insert(column);
+    }
+    for (const auto& terms : request.readers()) left[table].add_reader(columns, terms);
+  }
+  return left;
+}
+
+// Each entry of descriptive has to be read by the query.
+Result<void> check_descriptive(const Rule& rule, const facts::Request& reads) {
+  std::vector<std::string> names;
+  for (const auto& [table, request] : reads) {
+    names.push_back(table + ".*");
+    for (const std::string& column : request.columns()) names.push_back(table + "." + column);
+  }
+  for (const std::string& each : rule.descriptive) {
+    if (contains(names, each)) continue;
+    return unexpected(in_rule(
+        rule, make_error(ErrorCode::invalid, "", "",
+                         fmt::format("descriptive '{}' is not read by the query{}", each, did_you_mean(each, names)))));
+  }
+  return {};
+}
+
 bool reads_observation(const facts::Request& reads) {
   return std::any_of(reads.begin(), reads.end(), [](const auto& each) { return each.second.wants_observation(); });
 }
@@ -129,10 +163,6 @@ Evidence evidence_of(const EvidenceTemplate& wanted, const sql::AnswerColumn& co
     made.when = fmt::format("delta over {:.1f} s", static_cast<double>(observed.count()) / 1000);
   }
   return made;
-}
-
-bool contains(const std::vector<std::string>& all, std::string_view name) {
-  return std::find(all.begin(), all.end(), name) != all.end();
 }
 
 std::vector<Evidence> gather_evidence(const Rule& rule, const sql::Answer& answer, const Row& row,
@@ -229,7 +259,7 @@ void judge(const Rule& rule, const facts::Facts& facts, sql::Database& database,
     if (!finding) return fail(result, finding.error());
     result.findings.push_back(*std::move(finding));
   }
-  const auto gaps = find_gaps(*reads, facts);
+  const auto gaps = find_gaps(without_descriptive(*reads, rule.descriptive), facts);
   if (!result.findings.empty()) {
     result.outcome = Outcome::finding;
     if (gaps) result.reason = "not judged: " + gaps->reason;
@@ -255,6 +285,7 @@ Result<facts::Request> plan(const Rule& rule, sql::Database& database, bool obse
                                                              did_you_mean(each, names)))));
     }
   }
+  if (auto checked = check_descriptive(rule, *reads); !checked) return unexpected(checked.error());
   if (!observed && reads_observation(*reads)) return facts::Request{};
   if (rule.clear_query.empty()) return reads;
   auto more = database.plan(rule.clear_query);

@@ -75,6 +75,25 @@ TEST(Rule, EachRowIsAFinding) {
   EXPECT_EQ(finding.fix.at(0).sysctl, "net.x");
 }
 
+TEST(Rule, JudgesWithoutWhatIsOnlyDescriptive) {
+  const Rule strict = rule_of(kRule);
+  const Rule lenient = rule_of(replaced("subject  =", "descriptive = [\"namespaces.inode\"]\nsubject  ="));
+  facts::Facts facts;
+  facts.rows<facts::Namespace>().push_back({facts.intern("blue"), 8, 2, 42, {}, false, false, true});
+  facts.add_absence({"namespaces", "inode", "blue", "", ErrorCode::denied, "a test", ""});
+  auto database = sql::Database::open(facts);
+  EXPECT_EQ(run_rule(strict, facts, *database).outcome, Outcome::unknown);
+  EXPECT_EQ(run_rule(lenient, facts, *database).outcome, Outcome::clear);
+  facts.add_absence({"namespaces", "processes", "blue", "", ErrorCode::denied, "a test", ""});
+  EXPECT_EQ(run_rule(lenient, facts, *database).outcome, Outcome::unknown);
+}
+
+TEST(Rule, WhatIsDescriptiveHasToBeRead) {
+  const auto planned = plan(rule_of(replaced("subject  =", "descriptive = [\"namespaces.inod\"]\nsubject  =")));
+  ASSERT_FALSE(planned);
+  EXPECT_THAT(planned.error().message(), HasSubstr("did you mean 'namespaces.inode'?"));
+}
+
 TEST(RuleErrors, NameThePlaceAndTheNearest) {
   const std::string at = "rules/kernel/crowded.toml:";
   EXPECT_EQ(error_of(replaced("summary", "sumary")), at + "8: unknown key 'sumary' (did you mean 'summary'?)");
