@@ -12,6 +12,7 @@
 #include "core/conclude/sample.h"
 #include "core/gather/gather.h"
 #include "core/kernel/sysctl.h"
+#include "core/observe/observation.h"
 #include "core/report/render.h"
 #include "core/sql/database.h"
 
@@ -142,6 +143,13 @@ conclude::Report conclude_run(const Plan& plan, std::vector<CheckResult> results
   return report;
 }
 
+// Nobody waits for an observation that no check asks for.
+milliseconds window_for(const facts::Request& request, const RunOptions& options) {
+  bool wanted = observe::is_wanted(request);
+  for (const auto& [name, table] : request) wanted = wanted || table.wants_observation();
+  return wanted ? std::min(options.observe, options.budget) : milliseconds{0};
+}
+
 int status_of(conclude::Verdict verdict) {
   switch (verdict) {
     case conclude::Verdict::ok:
@@ -193,7 +201,7 @@ int run(const RunOptions& options) {
 
   const Watch watch(start, start + options.budget, !options.quiet);
   const facts::Facts& facts = keep_until_exit(conclude::sample(
-      plan.request, *namespaces, std::min(options.observe, options.budget),
+      plan.request, *namespaces, window_for(plan.request, options),
       [&](milliseconds window, milliseconds every, const auto& tick) { watch.wait(window, every, tick); }));
   database.use(facts);
   std::vector<CheckResult> results = run_checks(plan, facts, database, watch);

@@ -64,6 +64,7 @@ RunOptions finish(Raw& raw) {
   if (given.observe) options.observe = duration("--observe", *given.observe);
   if (given.budget) options.budget = duration("--budget", *given.budget);
   if (options.budget.count() == 0) throw Wrong{"--budget '" + *given.budget + "': a run takes longer than that"};
+  if (given.rules && given.rules->empty()) throw Wrong{"--rules: names no folder"};
   options.netns = given.netns.value_or("");
   options.format = given.format.value_or(options.format);
   options.probe = given.probe.value_or(options.probe);

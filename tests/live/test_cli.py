@@ -336,6 +336,12 @@ class Time(unittest.TestCase):
         self.assertLess(time.monotonic() - begin, 6)
         self.assertLess(report["observed_ms"], 3000)
 
+    def test_nobody_waits_for_an_observation_that_no_check_asks_for(self):
+        words = ("run", "--observe", "20s", "--only", "tcp.window_scaling_disabled", "--format", "json")
+        report = json.loads(hostcheck(*words, "--config", "/dev/null").stdout)
+        self.assertEqual(report["observed_ms"], 0)
+        self.assertLess(report["duration_ms"], 10_000)
+
 
 def catches_interrupt(pid):
     with open("/proc/%d/status" % pid, encoding="ascii") as status:
