@@ -38,7 +38,8 @@ class Owners {
   void run() {
     if (!listeners_ && !connections_ && !udp_ && processes_ == nullptr) return;
     collect_inodes();
-    const kernel::HolderSearch search{.inodes = inodes_, .netns_inode = task_.netns.inode, .extent = extent()};
+    kernel::HolderSearch search{.inodes = inodes_, .netns_inode = task_.netns.inode, .extent = extent()};
+    search.more_descriptors = std::max(search.more_descriptors, 4 * inodes_.size());
     auto found = inodes_.empty() ? Result<kernel::HoldersFound>{} : kernel::find_holders(task_.files, search);
     if (!found) {
       mark_absent(found.error());
@@ -245,15 +246,17 @@ class Owners {
     if (!denied && !found.cut_short && !kernel::in_nested_pid_namespace()) return;
     facts::Absence absence;
     absence.netns = task_.netns.name;
-    absence.code = denied ? ErrorCode::denied : found.cut_short ? ErrorCode::limit : ErrorCode::unsupported;
     absence.reason = "not found who holds " + std::to_string(found.not_found) + " of " +
                      std::to_string(inodes_.size()) + " sockets: ";
     if (denied) {
+      absence.code = ErrorCode::denied;
       absence.reason += "the descriptors of " + std::to_string(found.unreadable) + " of the processes are not readable";
       absence.remedy = root ? "give it CAP_SYS_PTRACE" : "run as root";
     } else if (found.cut_short) {
-      absence.reason += "processes of other namespaces have too many descriptors to look at them all";
+      absence.code = ErrorCode::limit;
+      absence.reason += "processes have too many descriptors to look at them all";
     } else {
+      absence.code = ErrorCode::unsupported;
       absence.reason += "processes outside of this pid namespace cannot be seen";
       absence.remedy = "run in the host's pid namespace";
     }

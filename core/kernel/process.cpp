@@ -73,13 +73,15 @@ class Search {
 
   Result<HoldersFound> run() {
     if (auto listed = list_candidates(); !listed) return unexpected(listed.error());
-    look(inside_);
+    look(inside_, kRounds.size(), wanted_.more_descriptors);
     // A descriptor can be handed to a process that lives in another namespace.
     if (found_.not_found > 0) {
       left_ = wanted_.most_foreign;
-      look(outside_);
+      look(outside_, 1, 0);
     }
-    found_.cut_short = left_ == 0 && found_.not_found > 0;
+    const auto unfinished = [](const Candidate& each) { return !each.done; };
+    found_.cut_short = found_.not_found > 0 && (std::any_of(inside_.begin(), inside_.end(), unfinished) ||
+                                                std::any_of(outside_.begin(), outside_.end(), unfinished));
     std::sort(found_.holdings.begin(), found_.holdings.end());
     found_.holdings.erase(std::unique(found_.holdings.begin(), found_.holdings.end()), found_.holdings.end());
     return std::move(found_);
@@ -110,14 +112,18 @@ class Search {
 
   [[nodiscard]] bool enough() const { return wanted_.extent == SearchExtent::until_found && found_.not_found == 0; }
 
-  void look(std::vector<Candidate>& candidates) {
-    static constexpr std::array<std::size_t, 4> kRounds = {64, 512, 4096, static_cast<std::size_t>(-1)};
-    for (const std::size_t limit : kRounds) {
+  static constexpr std::array<std::size_t, 4> kRounds = {64, 512, 4096, static_cast<std::size_t>(-1)};
+
+  // after_first: how many descriptors to look at after the first round.
+  void look(std::vector<Candidate>& candidates, std::size_t rounds, std::size_t after_first) {
+    const bool everything = wanted_.extent == SearchExtent::everything && rounds == kRounds.size();
+    for (std::size_t round = 0; round < rounds; ++round) {
       for (Candidate& each : candidates) {
         if (enough() || left_ == 0) return;
-        if (!each.done) look_into(each, wanted_.extent == SearchExtent::everything ? kRounds.back() : limit);
+        if (!each.done) look_into(each, everything ? kRounds.back() : kRounds[round]);
       }
-      if (found_.not_found == 0 && wanted_.extent != SearchExtent::everything) return;
+      if (found_.not_found == 0 && !everything) return;
+      if (round == 0) left_ = after_first;
     }
   }
 
@@ -143,7 +149,10 @@ class Search {
         at += entry->length;
         candidate.position = entry->next;
         if (entry->name[0] == '.') continue;
-        if (left_ == 0) return;
+        if (left_ == 0) {
+          candidate.done = false;
+          return;
+        }
         --left_;
         ++read;
         if (!look_at(folder.get(), entry->name, candidate.pid)) return;

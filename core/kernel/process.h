@@ -24,6 +24,9 @@ struct HolderSearch {
   std::span<const std::uint32_t> inodes;  // of the sockets, not 0, each once
   std::uint64_t netns_inode = 0;          // their namespace: its processes are looked at first
   SearchExtent extent = SearchExtent::until_found;
+  // How many descriptors beyond the first 64 of each process to look at for those that were not found there: a socket
+  // of the kernel itself or of a process that cannot be read is not worth all descriptors of a busy server.
+  std::size_t more_descriptors = 16384;
   // How many descriptors of processes in other namespaces are looked at: a socket of the kernel has no holder to be
   // found, and a host's containers may have hundreds of thousands.
   std::size_t most_foreign = 10'000;
@@ -38,14 +41,15 @@ struct Holding {
 
 struct HoldersFound {
   std::vector<Holding> holdings;  // by pid and position, each pair once
-  std::uint32_t not_found =
-      0;  // sockets without a holder: the kernel's own, those under way between processes, or unseen
+  // Sockets without a holder: the kernel's own, those under way between processes, or unseen.
+  std::uint32_t not_found = 0;
+  bool cut_short = false;        // some were not found, and not every descriptor was looked at
   std::uint32_t unreadable = 0;  // processes whose descriptors could not be read for lack of privilege
-  bool cut_short = false;  // some were not found, and processes of other namespaces have too many to look at them all
 };
 
 // The first 64 descriptors of every process, then the next of each: sockets of servers have low numbers, and a process
-// with very many descriptors does not delay the others. Processes that vanish meanwhile are passed over.
+// with very many descriptors does not delay the others. Of processes of other namespaces, to which a socket can have
+// been handed, only the first 64. Processes that vanish meanwhile are passed over.
 [[nodiscard]] Result<HoldersFound> find_holders(const FileTree& files, const HolderSearch& search);
 
 // Whether processes outside of this process's pid namespace exist that /proc does not show.

@@ -106,18 +106,43 @@ TEST_F(ProcessTest, LooksIntoProcessesOfOtherNamespacesLast) {
 
 TEST_F(ProcessTest, DoesNotLookAtEveryDescriptorOfOtherNamespaces) {
   process(10, 1);
-  for (int number = 0; number < 100; ++number) descriptor(10, number, "pipe:[1]");
+  process(11, 1);
+  for (int number = 0; number < 60; ++number) {
+    descriptor(10, number, "pipe:[1]");
+    descriptor(11, number, "pipe:[1]");
+  }
   const std::vector<std::uint32_t> inodes = {77};
   const HolderSearch search{
       .inodes = inodes, .netns_inode = kNetns, .extent = SearchExtent::until_found, .most_foreign = 90};
   auto found = find_holders(files(), search);
   ASSERT_TRUE(found);
   EXPECT_TRUE(found->cut_short);
+  EXPECT_FALSE(find({77}, SearchExtent::until_found).cut_short) << "all 120 were looked at";
   process(20);
   socket(20, 3, 77);
   found = find_holders(files(), search);
   ASSERT_TRUE(found);
   EXPECT_FALSE(found->cut_short);
+}
+
+TEST_F(ProcessTest, GivesUpOnASocketThatNobodyHolds) {
+  process(10);
+  process(20);
+  for (int number = 0; number < 1000; ++number) {
+    descriptor(10, number, "/dev/null");
+    descriptor(20, number, "/dev/null");
+  }
+  const std::vector<std::uint32_t> inodes = {77};
+  HolderSearch search{.inodes = inodes, .netns_inode = kNetns, .extent = SearchExtent::until_found};
+  search.more_descriptors = 300;
+  auto found = find_holders(files(), search);
+  ASSERT_TRUE(found);
+  EXPECT_TRUE(found->cut_short);
+  EXPECT_EQ(found->not_found, 1U);
+  search.more_descriptors = 100000;
+  found = find_holders(files(), search);
+  ASSERT_TRUE(found);
+  EXPECT_FALSE(found->cut_short) << "everything was looked at";
 }
 
 TEST_F(ProcessTest, PassesOverWhatHasVanishedOrMakesNoSense) {
