@@ -228,6 +228,21 @@ class BadLink(unittest.TestCase):
             self.assertEqual((row["speed_mbps"], row["duplex"], row["autoneg"]), (25000, "full", True))
 
 
+    def test_a_run_finds_the_bad_link_and_its_cause_first(self):
+        with support.Netns("bad") as netns:
+            netns.ip("tuntap", "add", "tap0", "mode", "tap")
+            netns.exec("ethtool", "-s", "tap0", "speed", "100", "duplex", "half", "autoneg", "off")
+            netns.ip("link", "set", "tap0", "up")
+            done = subprocess.run([support.HOSTCHECK, "run", "--netns", netns.name, "--observe", "0", "--probe", "off",
+                                   "--format", "json"], capture_output=True, text=True)
+            found = [each for each in json.loads(done.stdout)["findings"] if each["id"].startswith("nic.")]
+            self.assertEqual(found[0]["id"], "nic.autoneg_off")
+            self.assertEqual({each["id"] for each in found}, {"nic.autoneg_off", "nic.duplex_half", "nic.speed_degraded"})
+            self.assertEqual({each["status"] for each in found if each["id"] != "nic.speed_degraded"}, {"confirmed"})
+            self.assertEqual({each["subject"]["interface"] for each in found}, {"tap0"})
+            self.assertEqual(done.returncode, 1)
+
+
 class WhatIsNotTold(unittest.TestCase):
     def test_devices_of_software_lack_nothing(self):
         with support.Netns("soft") as netns:
