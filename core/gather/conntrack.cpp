@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 
-#include <linux/netlink.h>
 #include <sys/socket.h>
 
 #include "core/facts/conntrack.h"
@@ -67,7 +66,7 @@ void gather_either(const Task& task, const Result<bool>& ctnetlink, const ByNetl
                                              "module nf_conntrack_netlink is not loaded and the kernel shows no file"));
     }
   } else {
-    auto socket = kernel::NetlinkSocket::open(NETLINK_NETFILTER);
+    auto socket = kernel::open_nfnetlink();
     found = socket ? by_netlink(*socket) : Result<std::vector<Row>>(unexpected(socket.error()));
     if (!found) {
       if (auto fallback = by_file()) found = std::move(fallback);

@@ -1,9 +1,6 @@
 #include "core/gather/netfilter.h"
 
 #include <array>
-#include <map>
-
-#include <linux/netlink.h>
 
 #include "core/facts/netfilter.h"
 #include "core/kernel/interface_names.h"
@@ -47,7 +44,7 @@ void gather_nftables(const Task& task, const NetfilterWanted& wanted) {
     }
     return;
   }
-  auto socket = kernel::NetlinkSocket::open(NETLINK_NETFILTER);
+  auto socket = kernel::open_nfnetlink();
   if (!socket) {
     mark_absent(task, wanted, "nft", socket.error());
     return;

@@ -28,6 +28,10 @@ bool names_module(std::string_view path, std::string_view module) {
 
 }  // namespace
 
+Result<NetlinkSocket> open_nfnetlink() {
+  return NetlinkSocket::open(NETLINK_NETFILTER);
+}
+
 NetlinkRequest nfnetlink_request(std::uint8_t subsystem, std::uint8_t message, std::uint8_t family) {
   NetlinkRequest request(static_cast<std::uint16_t>(subsystem << 8 | message), 0);
   request.header<nfgenmsg>().nfgen_family = family;

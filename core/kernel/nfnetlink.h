@@ -13,6 +13,9 @@
 
 namespace hostcheck::kernel {
 
+// A NETLINK_NETFILTER socket. Ask module_present() first.
+[[nodiscard]] Result<NetlinkSocket> open_nfnetlink();
+
 // A request to a subsystem (NFNL_SUBSYS_*) with its nfgenmsg. family: AF_INET, AF_INET6, ... or AF_UNSPEC for all.
 [[nodiscard]] NetlinkRequest nfnetlink_request(std::uint8_t subsystem, std::uint8_t message, std::uint8_t family);
 
