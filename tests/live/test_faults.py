@@ -3,6 +3,7 @@
 
 import json
 import os
+import pathlib
 import signal
 import subprocess
 import sys
@@ -36,6 +37,7 @@ def start(netns, *words):
     """One of the programs of faults.py, once it is ready."""
     process = netns.popen(sys.executable, "-B", FAULTS, *words, stdout=subprocess.PIPE, text=True)
     line = process.stdout.readline()
+    process.stdout.close()
     assert line == "ready\n", "%s: %r" % (words[0], line)
     return process
 
@@ -224,6 +226,21 @@ class Faults(unittest.TestCase):
         self.assert_first(found, "nic.autoneg_off", interface="tap0")
         self.assertLessEqual({"nic.duplex_half", "nic.speed_degraded"}, {each["id"] for each in found["findings"]})
 
+    def test_connection_tracking_is_full(self):
+        support.need_programs("nft")
+        limit = "/proc/sys/net/netfilter/nf_conntrack_max"
+        self.server.exec("nft", "add table inet t; add chain inet t input { type filter hook input priority 0; };"
+                         "add rule inet t input ct state new counter accept")
+        # One limit for every namespace of the machine: far above what other tests track, and put back.
+        before = pathlib.Path(limit).read_text(encoding="ascii")
+        self.addCleanup(pathlib.Path(limit).write_text, before, encoding="ascii")
+        pathlib.Path(limit).write_text("1500", encoding="ascii")
+        start(self.client, "flows", SERVER, 20000, 3000, 6000)
+        wait_for(lambda: support.query(self.server, "SELECT 1 FROM conntrack WHERE entries >= 1500"), "a full table")
+        found, status = report(self.server)
+        self.assert_first(found, "conntrack.table_full", netns=self.server.name)
+        self.assertEqual(status, 2)
+
     def test_window_scaling_is_off(self):
         self.server.sysctl("net.ipv4.tcp_window_scaling", 0)
         found, status = report(self.server, observe="0")
@@ -280,6 +297,20 @@ class Decoys(unittest.TestCase):
         wait_for(lambda: support.query(self.server, "SELECT 1 FROM udp_sockets WHERE drops > 20"), "drops")
         flood.kill()
         flood.wait()
+        self.assert_quiet(self.server)
+
+    def test_a_rule_that_nobody_meets(self):
+        support.need_programs("nft")
+        self.server.exec("nft", "add table inet guard; add chain inet guard input { type filter hook input priority 0; };"
+                         "add rule inet guard input tcp dport 8080 counter drop")
+        start(self.server, "closer", "0.0.0.0", 8080)
+        start(self.server, "closer", "0.0.0.0", 80)
+        start(self.client, "requests", SERVER, 80, 100)
+        self.assert_quiet(self.server)
+
+    def test_connections_that_are_idle_for_a_moment(self):
+        start(self.server, "keeper", "0.0.0.0", 6379)
+        start(self.client, "crowd", SERVER, 6379, 150)
         self.assert_quiet(self.server)
 
     def test_links_that_are_down_on_purpose(self):
