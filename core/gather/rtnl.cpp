@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <array>
 
-#include <linux/netlink.h>
-
 #include "core/facts/rtnl_names.h"
 #include "core/kernel/rtnl_links.h"
 #include "core/kernel/rtnl_neighbours.h"
@@ -180,7 +178,7 @@ void make_tables(const Task& task) {
 void gather_rtnl(const Task& task) {
   make_tables<facts::Link, facts::InterfaceAddress, facts::Route, facts::RouteNexthop, facts::Nexthop,
               facts::RouteSummary, facts::PolicyRule, facts::Neighbour, facts::NeighbourSummary, facts::Qdisc>(task);
-  auto socket = kernel::NetlinkSocket::open(NETLINK_ROUTE);
+  auto socket = kernel::NetlinkSocket::open(kernel::kNetlinkRoute);
   const auto mark_all = [&](const Error& error) {
     for (const std::string_view table : kTables) mark_absent(task, {table}, error);
   };
@@ -208,7 +206,7 @@ void gather_rtnl(const Task& task) {
 
 void gather_neighbour_tables(const Task& task) {
   make_tables<facts::NeighbourTable>(task);
-  auto socket = kernel::NetlinkSocket::open(NETLINK_ROUTE);
+  auto socket = kernel::NetlinkSocket::open(kernel::kNetlinkRoute);
   if (!socket) return task.out.add_absence("neighbour_tables", {}, socket.error());
   if (const auto done = kernel::read_neighbour_tables(*socket, task.out); !done) {
     task.out.add_absence("neighbour_tables", {}, done.error());

@@ -39,6 +39,10 @@ class NetlinkRequest {
   std::size_t size_ = 0;
 };
 
+// Families of netlink(7), so that callers need no kernel header.
+inline constexpr int kNetlinkRoute = NETLINK_ROUTE;
+inline constexpr int kNetlinkNetfilter = NETLINK_NETFILTER;
+
 // Called for each message of the answer, header included. An Error ends the dump with it.
 using MessageHandler = std::function<Result<void>(const nlmsghdr&)>;
 

@@ -59,8 +59,13 @@ def problems(root: pathlib.Path):
                     yield f"{where}:{number}: {room} must not include {other} ({target})"
                 elif not (root / target).exists():
                     yield f"{where}:{number}: no such file: {target}"
+            elif target.startswith("ebpf/"):
+                if room != "observe":
+                    yield f"{where}:{number}: only core/observe reads what the BPF programs write: {target}"
             elif match.group(1) == '"':
                 yield f'{where}:{number}: project headers are included from the root: "core/..."'
+            if room == "facts" and target.startswith("linux/"):
+                continue  # the kernel's numbers, for giving them their names
             if KERNEL_HEADER.match(target) and room not in KERNEL_ROOMS:
                 yield f"{where}:{number}: only core/kernel talks to the kernel: {target}"
             for pattern, rooms in LIBRARY_ROOMS:
