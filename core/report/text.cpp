@@ -122,14 +122,21 @@ std::string ids_text(std::vector<std::string> ids) {
   return labelled_list("", ids, " ");
 }
 
-std::string reasons_text(const conclude::Report& report, Outcome outcome, std::string_view label,
-                         std::string_view what) {
-  const std::size_t number = count(report, outcome);
-  if (number == 0) return {};
+std::string unknown_text(const conclude::Report& report) {
   std::string out;
-  for (const Reason& reason : reasons(report, outcome)) {
-    out += labelled(out.empty() ? label : "", sentence(reason, what));
+  for (const Reason& reason : reasons(report, Outcome::unknown)) {
+    out += labelled(out.empty() ? "unknown" : "", sentence(reason, "check"));
     out += ids_text(reason.ids);
+  }
+  return out;
+}
+
+// Each with its own place, which somebody has to mend.
+std::string failed_text(const conclude::Report& report) {
+  std::string out;
+  for (const CheckResult& check : report.checks) {
+    if (check.outcome != Outcome::error) continue;
+    out += labelled(out.empty() ? "failed" : "", check.id + ": " + printable(check.reason));
   }
   return out;
 }
@@ -193,8 +200,8 @@ std::string text_of_checks(const conclude::Report& report, const TextOptions& op
     if (options.verbose) out += ids_text(ids_of(report, Outcome::clear));
   }
   out += partly_text(report);
-  out += reasons_text(report, Outcome::unknown, "unknown", "check");
-  out += reasons_text(report, Outcome::error, "failed", "check");
+  out += unknown_text(report);
+  out += failed_text(report);
   for (const Reason& reason : reasons(report, Outcome::skipped)) {
     // Checks that the user chose not to run are no news to him; with --verbose they are told.
     const bool chosen =

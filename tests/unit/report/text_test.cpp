@@ -190,6 +190,19 @@ TEST(Text, NamesRefutedFindingsApart) {
   EXPECT_THAT(text, HasSubstr("refuted   listen.accept_queue_overflow: redis-server"));
 }
 
+TEST(Text, NamesEachFailedCheckWithItsPlaceAndTellsOneReasonOnce) {
+  conclude::Report report = healthy();
+  report.findings = {overflow()};
+  report.checks = {check("a.a", Outcome::error, "a.toml:3: no such table"),
+                   check("b.b", Outcome::error, "b.toml:7: no such table"),
+                   check("c.c", Outcome::unknown, "links in init: denied", "run as root"),
+                   check("d.d", Outcome::unknown, "routes in init: denied; 2 more", "run as root")};
+  const std::string text = as_text(report, {});
+  EXPECT_THAT(text, HasSubstr("failed    a.a: a.toml:3: no such table\n          b.b: b.toml:7: no such table\n"));
+  EXPECT_THAT(text, HasSubstr("unknown   2 checks: links in init, routes in init: denied; to see it: run as root\n"
+                              "          c.c, d.d\n"));
+}
+
 TEST(Text, StaysUnderOneHundredColumnsAndMakesForeignNamesHarmless) {
   conclude::Report report = healthy();
   report.host.name = std::string(120, 'h');
