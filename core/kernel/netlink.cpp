@@ -234,6 +234,7 @@ std::span<const std::uint8_t> attributes_of(const nlmsghdr& message, std::size_t
 }
 
 std::string_view read_text(std::span<const std::uint8_t> payload) {
+  if (payload.empty()) return {};
   return {reinterpret_cast<const char*>(payload.data()),
           strnlen(reinterpret_cast<const char*>(payload.data()), payload.size())};
 }

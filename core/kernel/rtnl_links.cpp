@@ -16,6 +16,7 @@ constexpr std::string_view kLinkDump = "RTM_GETLINK dump";
 
 void fill_counters(Bytes payload, facts::LinkCounters& row) {
   // Kernels differ in how many of rtnl_link_stats64's numbers they send; those that are not sent are 0.
+  if (payload.empty()) return;
   rtnl_link_stats64 stats{};
   std::memcpy(&stats, payload.data(), std::min(payload.size(), sizeof stats));
   row.rx_packets = stats.rx_packets;

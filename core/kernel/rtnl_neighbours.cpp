@@ -150,7 +150,9 @@ Parsed parse_neighbour_table(const nlmsghdr& message, facts::Facts& texts, facts
   row.gc_thresh3 = read_number<std::uint32_t>(at[NDTA_THRESH3]);
   row.gc_interval_ms = read_number<std::uint64_t>(at[NDTA_GC_INTERVAL]);
   ndt_stats stats{};
-  std::memcpy(&stats, at[NDTA_STATS].data(), std::min(at[NDTA_STATS].size(), sizeof stats));
+  if (!at[NDTA_STATS].empty()) {
+    std::memcpy(&stats, at[NDTA_STATS].data(), std::min(at[NDTA_STATS].size(), sizeof stats));
+  }
   row.allocs = stats.ndts_allocs;
   row.destroys = stats.ndts_destroys;
   row.hash_grows = stats.ndts_hash_grows;
