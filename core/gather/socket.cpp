@@ -1,5 +1,6 @@
 #include "core/gather/socket.h"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 
@@ -106,6 +107,10 @@ class Gathering {
     }
     if (socket.inode == 0 && (plan_.listener_states & bit) != 0) wait(socket);
     if ((plan_.connection_states & bit) == 0) return;
+    // Growing in large steps moves each row seldom; room that is not used costs no memory.
+    if (connections_->size() == connections_->capacity()) {
+      connections_->reserve(std::max<std::size_t>(1024, 4 * connections_->capacity()));
+    }
     facts::Connection& row = connections_->emplace_back();
     row.netns = netns_;
     if (!socket.congestion.empty()) row.congestion = congestion_symbol(socket.congestion);
