@@ -594,6 +594,8 @@ static __always_inline int on_drop(struct sk_buff *skb, __u64 place, __u32 reaso
 	struct sock *sk = skb->sk;
 	const unsigned char *head = skb->head;
 	__u64 now;
+	if (settings.purge_reason && reason == settings.purge_reason)
+		return 0;
 	if (device) {
 		packet.netns = device->nd_net.net->ns.inum;
 		packet.ifindex = (__u32)device->ifindex;

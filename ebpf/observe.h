@@ -182,6 +182,6 @@ struct observe_lost {
 
 /* What the reader tells the programs before they run. */
 struct observe_settings {
-	__u32 netns;    /* only this namespace; 0: all */
-	__u32 padding;
+	__u32 netns;        /* only this namespace; 0: all */
+	__u32 purge_reason; /* drop reason of what is still queued when its socket is closed, which is no loss; 0: none */
 };

@@ -37,6 +37,20 @@ int tracepoint_arguments(const btf* types, const std::string& name) {
   return static_cast<int>(btf_vlen(type)) - 1;
 }
 
+EnumNames enum_names(const btf* types, const char* name, const std::string& prefix) {
+  EnumNames names;
+  const int id = btf__find_by_name_kind(types, name, BTF_KIND_ENUM);
+  if (id < 0) return names;
+  const btf_type* type = btf__type_by_id(types, static_cast<__u32>(id));
+  const struct btf_enum* values = btf_enum(type);
+  for (int i = 0; i < btf_vlen(type); ++i) {
+    std::string text = btf__name_by_offset(types, values[i].name_off);
+    if (text.starts_with(prefix)) text.erase(0, prefix.size());
+    names.emplace_back(static_cast<std::uint32_t>(values[i].val), std::move(text));
+  }
+  return names;
+}
+
 int no_output(libbpf_print_level, const char*, va_list) {
   return 0;
 }
@@ -115,6 +129,9 @@ Result<Trace> Trace::open(std::uint32_t netns) {
   if (state->skeleton == nullptr) return unexpected(load_error(errno, "open"));
   observe_bpf& skeleton = *state->skeleton;
   skeleton.rodata->settings.netns = netns;
+  for (const auto& [value, word] : enum_names(types.get(), "skb_drop_reason", "SKB_DROP_REASON_")) {
+    if (word == "QUEUE_PURGE") skeleton.rodata->settings.purge_reason = value;
+  }
 
   const auto choose = [&](const char* tracepoint, bpf_program* program, int arguments, std::string_view method) {
     const int has = tracepoint_arguments(types.get(), tracepoint);
@@ -209,22 +226,12 @@ std::vector<ProgramCost> Trace::costs() const {
   return costs;
 }
 
-Result<std::vector<std::pair<std::uint32_t, std::string>>> kernel_enum(const char* name, const std::string& prefix) {
-  std::vector<std::pair<std::uint32_t, std::string>> names;
+Result<EnumNames> kernel_enum(const char* name, const std::string& prefix) {
   const BtfPointer types(btf__load_vmlinux_btf());
   if (types == nullptr) {
     return unexpected(make_error(ErrorCode::unsupported, "read", "/sys/kernel/btf/vmlinux", "the kernel has no BTF"));
   }
-  const int id = btf__find_by_name_kind(types.get(), name, BTF_KIND_ENUM);
-  if (id < 0) return names;
-  const btf_type* type = btf__type_by_id(types.get(), static_cast<__u32>(id));
-  const struct btf_enum* values = btf_enum(type);
-  for (int i = 0; i < btf_vlen(type); ++i) {
-    std::string text = btf__name_by_offset(types.get(), values[i].name_off);
-    if (text.starts_with(prefix)) text.erase(0, prefix.size());
-    names.emplace_back(static_cast<std::uint32_t>(values[i].val), std::move(text));
-  }
-  return names;
+  return enum_names(types.get(), name, prefix);
 }
 
 }  // namespace hostcheck::observe

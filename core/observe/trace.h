@@ -71,7 +71,7 @@ class Trace {
 
 // Names of an enumeration of the running kernel, by value, from its BTF: "skb_drop_reason" gives {2: "NOT_SPECIFIED",
 // ...} with the prefix (SKB_DROP_REASON_) taken off. Empty where the kernel has no such enumeration.
-[[nodiscard]] Result<std::vector<std::pair<std::uint32_t, std::string>>> kernel_enum(const char* name,
-                                                                                     const std::string& prefix);
+using EnumNames = std::vector<std::pair<std::uint32_t, std::string>>;
+[[nodiscard]] Result<EnumNames> kernel_enum(const char* name, const std::string& prefix);
 
 }  // namespace hostcheck::observe
