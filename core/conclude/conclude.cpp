@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "core/base/text.h"
@@ -76,6 +77,18 @@ void link_pair(CheckResult& cause, CheckResult& effect) {
   }
 }
 
+// The ports on which the rival was found in the finding's namespace: "port 9000". Empty where it was found in others
+// only.
+std::string ports_elsewhere(const CheckResult& rival, std::string_view netns) {
+  std::set<std::int64_t> ports;
+  for (const Finding& each : rival.findings) {
+    if (each.status != Status::refuted && netns_of(each) == netns && port_of(each) >= 0) ports.insert(port_of(each));
+  }
+  std::string text;
+  for (const std::int64_t port : ports) text += (text.empty() ? "port " : ", ") + std::to_string(port);
+  return text;
+}
+
 void exclude_rivals(const Rule& rule, Finding& finding, const Results& results,
                     const std::map<std::string_view, const Rule*>& rules, const Witnesses& witnesses,
                     std::map<std::pair<std::string, std::string>, std::string>& words_of) {
@@ -89,6 +102,11 @@ void exclude_rivals(const Rule& rule, Finding& finding, const Results& results,
         return each.status != Status::refuted && same_place(finding, each);
       });
       if (here) continue;  // a finding of its own, beside this one
+    }
+    // The rival's own words are of the whole namespace: beside a finding on another port they would exclude nothing.
+    if (const std::string ports = ports_elsewhere(*result, netns); !ports.empty() && result->reason.empty()) {
+      finding.excluded.push_back({rival, "found on " + ports + ", not here"});
+      continue;
     }
     if (result->outcome == Outcome::clear || (result->outcome == Outcome::finding && result->reason.empty())) {
       const auto [found, added] = words_of.try_emplace({rival, netns});

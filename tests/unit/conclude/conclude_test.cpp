@@ -187,6 +187,16 @@ TEST(Rivals, ThatAreFoundInTheSamePlaceAreNeitherExcludedNorOpen) {
   EXPECT_EQ(elsewhere[0].excluded.size(), 1U);
 }
 
+TEST(Rivals, ThatAreFoundOnAnotherPortAreExcludedByThat) {
+  const auto found =
+      draw({rule("a.one", {}, {"b.two"}), rule("b.two")},
+           {result("a.one", {finding("a.one", "init", 9001)}), result("b.two", {finding("b.two", "init", 9000)})});
+  const auto one = std::find_if(found.begin(), found.end(), [](const Finding& each) { return each.id == "a.one"; });
+  ASSERT_NE(one, found.end());
+  ASSERT_EQ(one->excluded.size(), 1U);
+  EXPECT_EQ(one->excluded[0].because, "found on port 9000, not here");
+}
+
 TEST(Cures, ThatTheKernelDoesNotHaveAreDropped) {
   Witnesses witnesses;
   witnesses.has_sysctl = [](std::string_view name) { return name == "net.core.somaxconn"; };
