@@ -12,6 +12,7 @@
 #include "core/facts/row_filter.h"
 #include "core/facts/socket.h"
 #include "core/gather/socket_plan.h"
+#include "core/kernel/capability.h"
 #include "core/kernel/process.h"
 
 namespace hostcheck::gather {
@@ -251,7 +252,11 @@ class Owners {
     if (denied) {
       absence.code = ErrorCode::denied;
       absence.reason += "the descriptors of " + std::to_string(found.unreadable) + " of the processes are not readable";
-      absence.remedy = root ? "give it CAP_SYS_PTRACE" : "run as root";
+      if (kernel::may_trace_processes()) {
+        absence.reason += ", even with CAP_SYS_PTRACE";  // a security module or the process itself forbids it
+      } else {
+        absence.remedy = root ? "give it CAP_SYS_PTRACE" : "run as root";
+      }
     } else if (found.cut_short) {
       absence.code = ErrorCode::limit;
       absence.reason += "processes have too many descriptors to look at them all";

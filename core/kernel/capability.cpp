@@ -131,4 +131,8 @@ std::vector<Capability> probe_capabilities(const FileTree& files) {
   };
 }
 
+bool may_trace_processes() {
+  return (effective_capabilities() >> CAP_SYS_PTRACE & 1U) != 0;
+}
+
 }  // namespace hostcheck::kernel

@@ -19,4 +19,7 @@ struct Capability {
 // In the order in which a person should read them. Costs less than a millisecond.
 [[nodiscard]] std::vector<Capability> probe_capabilities(const FileTree& files);
 
+// Whether this process has CAP_SYS_PTRACE, with which other users' processes can be looked into.
+[[nodiscard]] bool may_trace_processes();
+
 }  // namespace hostcheck::kernel
