@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Handshakes, resets and ICMP errors, as packets show them. */
+#pragma once
+
+#include "maps.h"
+#include "packet.h"
+
+/* The same SYN passes several devices of a namespace (bridge port and bridge) within microseconds; TCP repeats it after
+ * 200 ms at the earliest. */
+#define SAME_PACKET_NS 20000000ULL
+
+static __always_inline void flow_key_of(const struct packet *packet, int reversed, struct observe_flow_key *key)
+{
+	if (reversed) {
+		key->source = packet->destination;
+		key->destination = packet->source;
+		key->source_port = packet->destination_port;
+		key->destination_port = packet->source_port;
+	} else {
+		key->source = packet->source;
+		key->destination = packet->destination;
+		key->source_port = packet->source_port;
+		key->destination_port = packet->destination_port;
+	}
+	key->netns = packet->netns;
+}
+
+static __always_inline struct observe_service *service_of(const struct observe_flow_key *flow, int create)
+{
+	struct observe_service_key key = {};
+	key.address = flow->destination;
+	key.port = flow->destination_port;
+	key.netns = flow->netns;
+	struct observe_service *service = bpf_map_lookup_elem(&services, &key);
+	if (service || !create)
+		return service;
+	struct observe_service empty = {};
+	if (bpf_map_update_elem(&services, &key, &empty, BPF_NOEXIST) == -7 /* E2BIG */)
+		COUNT_LOST(services);
+	return bpf_map_lookup_elem(&services, &key);
+}
+
+static __always_inline void note_source(const struct packet *packet, __u32 value, int same_tuple, __u64 now)
+{
+	struct observe_source_key key = {};
+	key.address = packet->source;
+	key.destination = packet->destination;
+	key.netns = packet->netns;
+	struct observe_source *source = bpf_map_lookup_elem(&sources, &key);
+	if (!source) {
+		struct observe_source first = {};
+		first.last_ns = now;
+		first.syns = 1;
+		first.last_value = value;
+		if (bpf_map_update_elem(&sources, &key, &first, BPF_NOEXIST))
+			COUNT_LOST(sources);
+		return;
+	}
+	__s32 step = (__s32)(value - source->last_value);
+	if (step < 0) {
+		__u32 back = (__u32)-step;
+		source->backwards++;
+		if (back > source->largest_step)
+			source->largest_step = back;
+	}
+	if (same_tuple)
+		source->same_tuple++;
+	source->last_value = value;
+	source->last_ns = now;
+	source->syns++;
+}
+
+static __noinline int on_syn(const unsigned char *head, struct packet *packet, int direction)
+{
+	struct observe_flow_key key = {};
+	if (!packet)
+		return 0;
+	__u64 now = bpf_ktime_get_ns();
+	__u32 ts_value = 0;
+	flow_key_of(packet, 0, &key);
+	int has_timestamp = direction == OBSERVE_IN ? read_timestamp(head, packet, &ts_value) : 0;
+	struct observe_flow *flow = bpf_map_lookup_elem(&flows, &key);
+	int is_new = !flow;
+	int runs_back = 0;
+	if (flow) {
+		__u32 before = direction == OBSERVE_IN ? flow->syns_in : flow->syns_out;
+		if (before > 0 && flow->sequence == packet->sequence && now - flow->last_ns < SAME_PACKET_NS)
+			return 0;
+		if (flow->sequence != packet->sequence) {
+			runs_back = has_timestamp && flow->has_timestamp && (__s32)(ts_value - flow->ts_value) < 0;
+			/* The port is used again for another connection: the old one's story is told in the counts. */
+			flow->answered_ns = 0;
+			flow->completed = 0;
+			flow->reset_in = 0;
+			flow->reset_out = 0;
+			flow->synacks_in = 0;
+			flow->synacks_out = 0;
+			flow->syns_in = 0;
+			flow->syns_out = 0;
+			flow->drops = 0;
+			flow->ack_drops = 0;
+			flow->first_ns = now;
+			is_new = 1;
+		}
+	} else {
+		struct observe_flow first = {};
+		first.first_ns = now;
+		first.ifindex = packet->ifindex;
+		if (bpf_map_update_elem(&flows, &key, &first, BPF_NOEXIST) == -7)
+			COUNT_LOST(flows);
+		flow = bpf_map_lookup_elem(&flows, &key);
+	}
+	int repeated = 0;
+	if (flow) {
+		repeated = !is_new && (direction == OBSERVE_IN ? flow->syns_in : flow->syns_out) > 0;
+		flow->last_ns = now;
+		flow->sequence = packet->sequence;
+		if (direction == OBSERVE_IN) {
+			flow->has_timestamp = (__u8)has_timestamp;
+			flow->ts_value = ts_value;
+			flow->syns_in++;
+		} else {
+			flow->syns_out++;
+		}
+	}
+	if (direction == OBSERVE_IN) {
+		struct observe_service *service = service_of(&key, 1);
+		if (service) {
+			__sync_fetch_and_add(&service->syns, 1);
+			if (repeated)
+				__sync_fetch_and_add(&service->repeated, 1);
+			if (!flow)
+				__sync_fetch_and_add(&service->untracked, 1);
+		}
+		if (has_timestamp)
+			note_source(packet, ts_value, runs_back, now);
+	}
+	return 0;
+}
+
+static __noinline int on_synack(struct packet *packet, int direction)
+{
+	struct observe_flow_key key = {};
+	if (!packet)
+		return 0;
+	flow_key_of(packet, 1, &key);
+	struct observe_flow *flow = bpf_map_lookup_elem(&flows, &key);
+	int first = 0;
+	if (flow) {
+		__u64 now = bpf_ktime_get_ns();
+		first = flow->answered_ns == 0;
+		if (first)
+			flow->answered_ns = now;
+		if (direction == OBSERVE_OUT)
+			flow->synacks_out++;
+		else
+			flow->synacks_in++;
+	}
+	if (direction == OBSERVE_OUT) {
+		struct observe_service *service = service_of(&key, 0);
+		if (service) {
+			__sync_fetch_and_add(&service->synacks, 1);
+			if (first)
+				__sync_fetch_and_add(&service->answered, 1);
+		}
+	}
+	return 0;
+}
+
+static __always_inline __u32 peer_hash(const struct packet *packet)
+{
+	const __u32 *words = (const __u32 *)packet->source.bytes;
+	__u32 hash = packet->netns * 0x9e3779b1;
+#pragma unroll
+	for (int i = 0; i < 4; i++)
+		hash = (hash ^ words[i]) * 0x85ebca6b;
+	return hash ^ hash >> 15;
+}
+
+static __noinline int on_reset(struct packet *packet, int direction)
+{
+	struct observe_reset_key key = {};
+	struct observe_flow_key flow_key = {};
+	if (!packet)
+		return 0;
+	key.source = packet->source;
+	key.destination = packet->destination;
+	key.source_port = packet->source_port;
+	key.destination_port = packet->destination_port;
+	key.netns = packet->netns;
+	key.direction = (__u8)direction;
+
+	flow_key_of(packet, 1, &flow_key);
+	struct observe_flow *flow = bpf_map_lookup_elem(&flows, &flow_key);
+	int answers_syn = 0;
+	if (flow) {
+		answers_syn = flow->answered_ns == 0;
+		if (direction == OBSERVE_OUT)
+			flow->reset_out = 1;
+		else
+			flow->reset_in = 1;
+	}
+	if (direction == OBSERVE_OUT && answers_syn) {
+		struct observe_service *service = service_of(&flow_key, 0);
+		if (service)
+			__sync_fetch_and_add(&service->resets, 1);
+	}
+
+	struct observe_reset *reset = bpf_map_lookup_elem(&resets, &key);
+	if (!reset) {
+		struct observe_reset first = {};
+		if (bpf_map_update_elem(&resets, &key, &first, BPF_NOEXIST) == -7)
+			COUNT_LOST(resets);
+		reset = bpf_map_lookup_elem(&resets, &key);
+		if (!reset)
+			return 0;
+	}
+	reset->last_ns = bpf_ktime_get_ns();
+	reset->wire++;
+	reset->ttl = packet->ttl;
+	reset->ip_id = packet->ip_id;
+	if (answers_syn)
+		reset->answers_syn = 1;
+	if (direction == OBSERVE_IN) {
+		__u32 hash = peer_hash(packet);
+		__u32 index = hash % OBSERVE_TTL_SLOTS;
+		struct ttl_slot *slot = bpf_map_lookup_elem(&ttls, &index);
+		if (slot && slot->used && slot->peer == hash) {
+			reset->usual_ttl = slot->ttl;
+			reset->usual_ip_id = slot->ip_id;
+		}
+	}
+	return 0;
+}
+
+static __always_inline void remember_ttl(const struct packet *packet)
+{
+	__u32 hash = peer_hash(packet);
+	__u32 index = hash % OBSERVE_TTL_SLOTS;
+	struct ttl_slot *slot = bpf_map_lookup_elem(&ttls, &index);
+	if (!slot)
+		return;
+	slot->peer = hash;
+	slot->ttl = packet->ttl;
+	slot->ip_id = packet->ip_id;
+	slot->used = 1;
+}
+
+static __noinline int on_icmp(const unsigned char *head, struct packet *packet, int direction)
+{
+	__u8 message[8];
+	struct observe_icmp_key key = {};
+	struct packet inner = {};
+	if (!packet || bpf_probe_read_kernel(message, sizeof(message), head + packet->header_offset))
+		return 0;
+	int v4 = packet->protocol == IPPROTO_ICMP;
+	if (v4 ? (message[0] != 3 && message[0] != 11 && message[0] != 12) : (message[0] < 1 || message[0] > 4))
+		return 0;
+	if (read_packet(head, packet->header_offset + 8, v4 ? ETH_P_IP : ETH_P_IPV6, &inner))
+		return 0;
+	key.sender = packet->source;
+	key.target = inner.destination;
+	key.netns = packet->netns;
+	key.target_port = inner.destination_port;
+	key.protocol = inner.protocol;
+	key.family = v4 ? 4 : 6;
+	key.type = message[0];
+	key.code = message[1];
+	key.direction = (__u8)direction;
+	struct observe_icmp *seen = bpf_map_lookup_elem(&icmp_errors, &key);
+	if (!seen) {
+		struct observe_icmp first = {};
+		if (bpf_map_update_elem(&icmp_errors, &key, &first, BPF_NOEXIST) == -7)
+			COUNT_LOST(icmp);
+		seen = bpf_map_lookup_elem(&icmp_errors, &key);
+		if (!seen)
+			return 0;
+	}
+	__sync_fetch_and_add(&seen->count, 1);
+	seen->last_ns = bpf_ktime_get_ns();
+	if (v4 ? (message[0] == 3 && message[1] == 4) : message[0] == 2)
+		seen->mtu = v4 ? (__u32)(message[6] << 8 | message[7])
+			       : (__u32)message[4] << 24 | (__u32)message[5] << 16 | (__u32)message[6] << 8 | message[7];
+	return 0;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The maps that the programs count in, and the limits of each (observe.h). What does not fit is counted as lost. */
+#pragma once
+
+#include "kernel_types.h"
+#include "observe.h"
+
+const volatile struct observe_settings settings = {};
+
+#define HASH(name, key_type, value_type, entries)               \
+	struct {                                                \
+		__uint(type, BPF_MAP_TYPE_HASH);                \
+		__uint(max_entries, entries);                   \
+		__type(key, key_type);                          \
+		__type(value, value_type);                      \
+	} name SEC(".maps")
+
+HASH(flows, struct observe_flow_key, struct observe_flow, OBSERVE_FLOWS);
+HASH(services, struct observe_service_key, struct observe_service, OBSERVE_SERVICES);
+HASH(drops, struct observe_drop_key, struct observe_drop, OBSERVE_DROPS);
+HASH(resets, struct observe_reset_key, struct observe_reset, OBSERVE_RESETS);
+HASH(retransmits, struct observe_retransmit_key, __u64, OBSERVE_RETRANSMITS);
+HASH(icmp_errors, struct observe_icmp_key, struct observe_icmp, OBSERVE_ICMP);
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, OBSERVE_SOURCES);
+	__type(key, struct observe_source_key);
+	__type(value, struct observe_source);
+} sources SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct observe_lost);
+} lost SEC(".maps");
+
+/* The latest TTL and IP ID of peers' ordinary packets, by a hash of the peer: one array look-up a packet. */
+struct ttl_slot {
+	__u32 peer; /* whole hash, to tell peers that share a slot apart */
+	__u16 ip_id;
+	__u8 ttl;
+	__u8 used;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, OBSERVE_TTL_SLOTS);
+	__type(key, __u32);
+	__type(value, struct ttl_slot);
+} ttls SEC(".maps");
+
+#define COUNT_LOST(member)                                                          \
+	do {                                                                        \
+		__u32 zero_ = 0;                                                    \
+		struct observe_lost *lost_ = bpf_map_lookup_elem(&lost, &zero_);    \
+		if (lost_)                                                          \
+			lost_->member++;                                            \
+	} while (0)
+
+static __always_inline int wanted_netns(__u32 netns)
+{
+	return settings.netns == 0 || settings.netns == netns;
+}
