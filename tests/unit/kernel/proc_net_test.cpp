@@ -124,14 +124,14 @@ constexpr std::string_view kProtocolHeader =
     "em\n";
 
 TEST(Protocols, AMemoryOfMinusOneIsNoAccount) {
-  const auto lines = parse_protocols(std::string(kProtocolHeader) +
-                                         "PACKET    1600      0      -1   NI       0   no   kernel      n  n  n  n  n  "
-                                         "n  n  n  n  n  n  n  n  n  n  n  n  n\n"
-                                         "TCPv6     2432      5     224   no     192   yes  kernel      y  y  y  y  y  "
-                                         "y  y  y  y  y  y  y  n  y  y  y  y  y\n"
-                                         "SCTP      1784      0       0   yes    192   yes  sctp        y  n  y  y  y  "
-                                         "y  y  y  y  y  y  y  y  y  n  n  y  y\n",
-                                     "p");
+  const std::string text = std::string(kProtocolHeader) +
+                           "PACKET    1600      0      -1   NI       0   no   kernel      n  n  n  n  n  "
+                           "n  n  n  n  n  n  n  n  n  n  n  n  n\n"
+                           "TCPv6     2432      5     224   no     192   yes  kernel      y  y  y  y  y  "
+                           "y  y  y  y  y  y  y  n  y  y  y  y  y\n"
+                           "SCTP      1784      0       0   yes    192   yes  sctp        y  n  y  y  y  "
+                           "y  y  y  y  y  y  y  y  y  n  n  y  y\n";
+  const auto lines = parse_protocols(text, "p");
   ASSERT_TRUE(lines);
   ASSERT_EQ(3U, lines->size());
   EXPECT_EQ(std::nullopt, (*lines)[0].memory_pages);
