@@ -167,10 +167,10 @@ static __noinline int on_synack(struct packet *packet, int direction)
 	return 0;
 }
 
-static __always_inline __u32 peer_hash(const struct packet *packet)
+static __always_inline __u32 connection_hash(const struct packet *packet)
 {
 	const __u32 *words = (const __u32 *)packet->source.bytes;
-	__u32 hash = packet->netns * 0x9e3779b1;
+	__u32 hash = (packet->netns ^ ((__u32)packet->source_port << 16 | packet->destination_port)) * 0x9e3779b1;
 #pragma unroll
 	for (int i = 0; i < 4; i++)
 		hash = (hash ^ words[i]) * 0x85ebca6b;
@@ -222,10 +222,10 @@ static __noinline int on_reset(struct packet *packet, int direction)
 	if (answers_syn)
 		reset->answers_syn = 1;
 	if (direction == OBSERVE_IN) {
-		__u32 hash = peer_hash(packet);
+		__u32 hash = connection_hash(packet);
 		__u32 index = hash % OBSERVE_TTL_SLOTS;
 		struct ttl_slot *slot = bpf_map_lookup_elem(&ttls, &index);
-		if (slot && slot->used && slot->peer == hash) {
+		if (slot && slot->used && slot->connection == hash) {
 			reset->usual_ttl = slot->ttl;
 			reset->usual_ip_id = slot->ip_id;
 		}
@@ -235,12 +235,12 @@ static __noinline int on_reset(struct packet *packet, int direction)
 
 static __always_inline void remember_ttl(const struct packet *packet)
 {
-	__u32 hash = peer_hash(packet);
+	__u32 hash = connection_hash(packet);
 	__u32 index = hash % OBSERVE_TTL_SLOTS;
 	struct ttl_slot *slot = bpf_map_lookup_elem(&ttls, &index);
 	if (!slot)
 		return;
-	slot->peer = hash;
+	slot->connection = hash;
 	slot->ttl = packet->ttl;
 	slot->ip_id = packet->ip_id;
 	slot->used = 1;

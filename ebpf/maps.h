@@ -36,9 +36,10 @@ struct {
 	__type(value, struct observe_lost);
 } lost SEC(".maps");
 
-/* The latest TTL and IP ID of peers' ordinary packets, by a hash of the peer: one array look-up a packet. */
+/* The latest TTL and IP ID of each connection's ordinary packets, by a hash of what names it: one array look-up a packet. Not by
+ * peer: machines behind one address differ. */
 struct ttl_slot {
-	__u32 peer; /* whole hash, to tell peers that share a slot apart */
+	__u32 connection; /* whole hash, to tell connections that share a slot apart */
 	__u16 ip_id;
 	__u8 ttl;
 	__u8 used;

@@ -14,7 +14,7 @@
 #define OBSERVE_RETRANSMITS 8192
 #define OBSERVE_SOURCES 16384
 #define OBSERVE_ICMP 1024
-#define OBSERVE_TTL_SLOTS 4096
+#define OBSERVE_TTL_SLOTS 16384
 
 struct observe_address {
 	__u8 bytes[16]; /* IPv4 as ::ffff:a.b.c.d */
@@ -114,9 +114,9 @@ struct observe_reset {
 	__u32 stack;   /* of those sent: told by the stack's own tracepoint; of those received: taken by a socket */
 	__u32 reason;  /* enum sk_rst_reason, 0 where the kernel has none */
 	__u16 ip_id;
-	__u16 usual_ip_id; /* of the same source's latest other packet */
+	__u16 usual_ip_id; /* of the same connection's latest other packet */
 	__u8 ttl;
-	__u8 usual_ttl;    /* of the same source's other packets, 0: none seen */
+	__u8 usual_ttl;    /* of the same connection's other packets, 0: none seen */
 	__u8 answers_syn;  /* sent in answer to a SYN of which no socket took care */
 	__u8 state;        /* TCP state of the socket, 0 where there is none */
 };

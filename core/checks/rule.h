@@ -39,6 +39,17 @@ struct EvidenceTemplate {
   std::string source;  // "" takes the table column's
 };
 
+// [[witness]]: a question about one finding's row, whose answer is evidence beside the row's own. Nothing depends on
+// it.
+struct WitnessTemplate {
+  std::string query;  // the row's columns are its :names, before the rule's parameters
+  std::string what;
+  std::string column;  // of the answer's first row; "" where text is given
+  std::string text;    // with placeholders of that row; "" where column is given
+  std::string unit;    // "" takes the table column's
+  std::string source;  // "" takes the table column's
+};
+
 // [confirm]: the probe that decides a claim that is only likely.
 struct Confirm {
   std::string probe;     // kind of probe, e.g. "gateway"
@@ -59,6 +70,7 @@ struct Rule {
   std::string summary;  // with {column} placeholders, see text_template.h
   std::vector<Parameter> params;
   std::vector<EvidenceTemplate> evidence;
+  std::vector<WitnessTemplate> witnesses;
   // table.column or table.*: what only names or describes a finding. The check judges without it.
   std::vector<std::string> descriptive;
   std::vector<std::string> rivals;    // checks that are ruled out by name when this one fires and they are clear
@@ -93,9 +105,9 @@ struct RuleSet {
 // Gives a parameter another value, of the same type as its default. The error names the nearest parameter.
 [[nodiscard]] Result<void> set_parameter(Rule& rule, std::string_view name, std::string_view text);
 
-// Tables, columns and filters that the rule's queries read ([clear] too). Error names the rule's file and line.
-// database may be without facts; it keeps the compiled queries for run_rule. observed: whether there will be a second
-// sample; without one a rule that needs it reads nothing.
+// Tables, columns and filters that the rule's queries read ([clear] and [[witness]] too). Error names the rule's file
+// and line. database may be without facts; it keeps the compiled queries for run_rule. observed: whether there will be
+// a second sample; without one a rule that needs it reads nothing.
 [[nodiscard]] Result<facts::Request> plan(const Rule& rule, sql::Database& database, bool observed = true);
 // The same with a Database of its own.
 [[nodiscard]] Result<facts::Request> plan(const Rule& rule);

@@ -76,6 +76,26 @@ std::vector<EvidenceTemplate> read_evidence(TomlReader& top, Complaints& complai
   return all;
 }
 
+std::vector<WitnessTemplate> read_witnesses(TomlReader& top, Complaints& complaints) {
+  std::vector<WitnessTemplate> all;
+  for (const toml::table* table : top.tables("witness")) {
+    TomlReader reader(*table, "witness", complaints);
+    constexpr std::array<Keys, 6> kKeys = {"query", "what", "column", "text", "unit", "source"};
+    reader.only(kKeys);
+    WitnessTemplate& made = all.emplace_back();
+    made.query = reader.text("query", true);
+    made.what = reader.text("what", true);
+    made.column = reader.text("column");
+    made.text = reader.text("text");
+    made.unit = reader.text("unit");
+    made.source = reader.text("source");
+    if (made.column.empty() == made.text.empty()) {
+      complaints.add(*table, "[[witness]] has either 'column' or 'text'");
+    }
+  }
+  return all;
+}
+
 // "net.core.somaxconn" of "sysctl -w net.core.somaxconn=4096"; "" for other commands.
 std::string sysctl_of(std::string_view command) {
   constexpr std::string_view kStart = "sysctl -w ";
@@ -203,9 +223,9 @@ std::string id_of_path(std::string_view path) {
 Result<Rule> read_rule(const toml::table& root, const std::string& path) {
   Complaints complaints(path);
   TomlReader top(root, "", complaints);
-  constexpr std::array<Keys, 16> kKeys = {"id",      "title",  "severity", "claim",      "query",    "subject",
-                                          "summary", "params", "rivals",   "explains",   "evidence", "clear",
-                                          "confirm", "doc",    "test",     "descriptive"};
+  constexpr std::array<Keys, 17> kKeys = {"id",      "title",  "severity", "claim",       "query",    "subject",
+                                          "summary", "params", "rivals",   "explains",    "evidence", "clear",
+                                          "confirm", "doc",    "test",     "descriptive", "witness"};
   top.only(kKeys);
   Rule rule;
   rule.file = path;
@@ -222,6 +242,7 @@ Result<Rule> read_rule(const toml::table& root, const std::string& path) {
   rule.rivals = top.texts("rivals");
   rule.explains = top.texts("explains");
   rule.evidence = read_evidence(top, complaints);
+  rule.witnesses = read_witnesses(top, complaints);
   read_clear(top, rule, complaints);
   read_confirm(top, rule, complaints);
   read_doc(top, rule, complaints);

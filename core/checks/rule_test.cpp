@@ -154,13 +154,14 @@ auto named_value(TomlReader& reader, std::string_view key, Parse parse, std::str
 
 ExpectedFinding read_expected(const toml::table& table, const Rule& rule, Complaints& complaints) {
   TomlReader reader(table, "expect", complaints);
-  constexpr std::array<Keys, 4> kKeys = {"status", "severity", "subject", "summary"};
+  constexpr std::array<Keys, 5> kKeys = {"status", "severity", "subject", "summary", "evidence"};
   reader.only(kKeys);
   ExpectedFinding expected;
   expected.status =
       named_value(reader, "status", parse_status, "confirmed, suspected, inconclusive, refuted", complaints);
   expected.severity = named_value(reader, "severity", parse_severity, "info, warning, critical", complaints);
   if (reader.node("summary") != nullptr) expected.summary = reader.text("summary");
+  expected.evidence = reader.texts("evidence");
   const toml::table* subject = reader.table("subject");
   if (subject == nullptr) return expected;
   for (const auto& [key, node] : *subject) {
@@ -173,11 +174,23 @@ ExpectedFinding read_expected(const toml::table& table, const Rule& rule, Compla
   return expected;
 }
 
+std::string words_of(const Evidence& evidence) {
+  std::string text = fmt::format("{}: {}", evidence.what, to_text(evidence.value));
+  if (!evidence.unit.empty()) text += " " + evidence.unit;
+  return text;
+}
+
 bool matches(const ExpectedFinding& expected, const Finding& finding) {
   if (expected.status && *expected.status != finding.status) return false;
   if (expected.severity && *expected.severity != finding.severity) return false;
   if (expected.summary && *expected.summary != finding.summary && !glob_match(*expected.summary, finding.summary)) {
     return false;
+  }
+  for (const std::string& wanted : expected.evidence) {
+    if (std::none_of(finding.evidence.begin(), finding.evidence.end(),
+                     [&](const Evidence& each) { return glob_match(wanted, words_of(each)); })) {
+      return false;
+    }
   }
   return std::all_of(expected.subject.begin(), expected.subject.end(), [&](const auto& wanted) {
     const auto found = std::find_if(finding.subject.begin(), finding.subject.end(),
@@ -212,6 +225,7 @@ std::string list_expected(const std::vector<ExpectedFinding>& all) {
     text += fmt::format("\n    expected  {} {} [{}] {}", each.status ? name_of(*each.status) : "*",
                         each.severity ? name_of(*each.severity) : "*", subject_text(each.subject),
                         each.summary.value_or("*"));
+    for (const std::string& wanted : each.evidence) text += fmt::format("\n              evidence {}", wanted);
   }
   return text.empty() ? "\n    expected  no finding" : text;
 }

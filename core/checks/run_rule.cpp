@@ -4,37 +4,14 @@
 #include <fmt/format.h>
 
 #include "core/base/text.h"
+#include "core/checks/gaps.h"
+#include "core/checks/row.h"
 #include "core/checks/rule.h"
 #include "core/checks/text_template.h"
+#include "core/checks/witness.h"
 
 namespace hostcheck::checks {
 namespace {
-
-using Row = std::vector<facts::Value>;
-
-std::optional<std::size_t> place_of(const sql::Answer& answer, std::string_view column) {
-  for (std::size_t at = 0; at < answer.columns.size(); ++at) {
-    if (answer.columns[at].name == column) return at;
-  }
-  return std::nullopt;
-}
-
-sql::Parameters parameters_of(const Rule& rule) {
-  sql::Parameters parameters;
-  for (const Parameter& each : rule.params) parameters.emplace(each.name, each.value);
-  return parameters;
-}
-
-// Columns of the row first, then parameters.
-Lookup lookup_in(const Rule& rule, const sql::Answer& answer, const Row& row) {
-  return [&rule, &answer, &row](std::string_view name) -> const facts::Value* {
-    if (const auto at = place_of(answer, name)) return &row[*at];
-    for (const Parameter& each : rule.params) {
-      if (each.name == name) return &each.value;
-    }
-    return nullptr;
-  };
-}
 
 bool contains(const std::vector<std::string>& all, std::string_view name) {
   return std::find(all.begin(), all.end(), name) != all.end();
@@ -43,67 +20,6 @@ bool contains(const std::vector<std::string>& all, std::string_view name) {
 Error in_rule(const Rule& rule, Error error) {
   return make_error(error.code, "", rule.query_line == 0 ? rule.file : fmt::format("{}:{}", rule.file, rule.query_line),
                     error.message());
-}
-
-bool is_observation(std::string_view column) {
-  return column.ends_with("_delta") || column.ends_with("_per_second");
-}
-
-// Whether the absence of a column, e.g. of a counter, takes away one of those that are read, e.g. its delta.
-bool touches(const std::string& absent, const std::set<std::string>& columns) {
-  return std::any_of(columns.begin(), columns.end(), [&](const std::string& column) {
-    return column == absent || (is_observation(column) && column.starts_with(absent) &&
-                                (column.size() == absent.size() + 6 || column.size() == absent.size() + 11));
-  });
-}
-
-// The column whose values name the row that an Absence is about.
-std::string_view subject_column(const facts::TableInfo& info) {
-  for (const facts::Column& column : info.columns) {
-    if (column.key && column.type == facts::Type::text && column.name != "netns" && column.name != "family") {
-      return column.name;
-    }
-  }
-  return info.column("ifname") ? "ifname" : "";
-}
-
-// Whether something that the rule reads is missing because of the absence.
-bool affects(const facts::Absence& absence, const facts::Request& reads) {
-  const auto read = reads.find(absence.table);
-  if (read == reads.end()) return false;
-  if (!absence.column.empty() && !touches(absence.column, read->second.columns())) return false;
-  if (!absence.netns.empty() && !read->second.may_want("netns", absence.netns)) return false;
-  if (absence.subject.empty()) return true;
-  const facts::TableInfo* info = facts::find_table(absence.table);
-  const std::string_view column = info == nullptr ? "" : subject_column(*info);
-  return column.empty() || read->second.may_want(column, absence.subject);
-}
-
-std::string words_of(const facts::Absence& absence) {
-  std::string text = absence.table;
-  if (!absence.column.empty()) text += "." + absence.column;
-  if (!absence.subject.empty()) text += " of " + absence.subject;
-  if (!absence.netns.empty()) text += " in " + absence.netns;
-  return text + ": " + absence.reason;
-}
-
-// What of the things that a rule reads could not be read.
-struct Gaps {
-  std::string reason;
-  std::string remedy;
-};
-
-std::optional<Gaps> find_gaps(const facts::Request& reads, const facts::Facts& facts) {
-  std::vector<const facts::Absence*> found;
-  for (const facts::Absence& each : facts.absences()) {
-    if (affects(each, reads)) found.push_back(&each);
-  }
-  if (found.empty()) return std::nullopt;
-  Gaps gaps{words_of(*found.front()), {}};
-  if (found.size() > 1) gaps.reason += fmt::format("; {} more", found.size() - 1);
-  const auto helped = std::find_if(found.begin(), found.end(), [](const auto* each) { return !each->remedy.empty(); });
-  if (helped != found.end()) gaps.remedy = (*helped)->remedy;
-  return gaps;
 }
 
 // What is left of reads without what only describes a finding.
@@ -134,35 +50,6 @@ Result<void> check_descriptive(const Rule& rule, const facts::Request& reads) {
                          fmt::format("descriptive '{}' is not read by the query{}", each, did_you_mean(each, names)))));
   }
   return {};
-}
-
-bool reads_observation(const facts::Request& reads) {
-  return std::any_of(reads.begin(), reads.end(), [](const auto& each) { return each.second.wants_observation(); });
-}
-
-// The first table that was neither gathered nor reported absent.
-std::optional<std::string> not_gathered(const facts::Request& reads, const facts::Facts& facts) {
-  for (const auto& [table, request] : reads) {
-    const auto is_its = [&, name = std::string_view(table)](const facts::Absence& each) { return each.table == name; };
-    if (facts.find(table) == nullptr && std::none_of(facts.absences().begin(), facts.absences().end(), is_its))
-      return table;
-  }
-  return std::nullopt;
-}
-
-Evidence evidence_of(const EvidenceTemplate& wanted, const sql::AnswerColumn& column, const facts::Value& value,
-                     std::chrono::milliseconds observed) {
-  Evidence made{wanted.what, value, wanted.unit, wanted.source, "now"};
-  if (const facts::TableInfo* info = facts::find_table(column.table)) {
-    if (const auto at = info->column(column.column)) {
-      if (made.unit.empty()) made.unit = info->columns[*at].unit;
-      if (made.source.empty()) made.source = info->columns[*at].source;
-    }
-  }
-  if (is_observation(column.column.empty() ? column.name : column.column)) {
-    made.when = fmt::format("delta over {:.1f} s", static_cast<double>(observed.count()) / 1000);
-  }
-  return made;
 }
 
 std::vector<Evidence> gather_evidence(const Rule& rule, const sql::Answer& answer, const Row& row,
@@ -257,6 +144,9 @@ void judge(const Rule& rule, const facts::Facts& facts, sql::Database& database,
   for (const Row& row : answer->rows) {
     auto finding = make_finding(rule, *answer, row, facts.observed);
     if (!finding) return fail(result, finding.error());
+    if (auto heard = hear_witnesses(rule, *answer, row, facts, database, *finding); !heard) {
+      return fail(result, in_rule(rule, heard.error()));
+    }
     result.findings.push_back(*std::move(finding));
   }
   const auto gaps = find_gaps(without_descriptive(*reads, rule.descriptive), facts);
@@ -287,6 +177,13 @@ Result<facts::Request> plan(const Rule& rule, sql::Database& database, bool obse
   }
   if (auto checked = check_descriptive(rule, *reads); !checked) return unexpected(checked.error());
   if (!observed && reads_observation(*reads)) return facts::Request{};
+  for (const WitnessTemplate& each : rule.witnesses) {
+    auto more = database.plan(each.query);
+    if (!more)
+      return unexpected(in_rule(rule, make_error(ErrorCode::invalid, "[[witness]]", "", more.error().message())));
+    if (!observed && reads_observation(*more)) continue;
+    for (const auto& [table, request] : *more) (*reads)[table].merge(request);
+  }
   if (rule.clear_query.empty()) return reads;
   auto more = database.plan(rule.clear_query);
   if (!more) return unexpected(in_rule(rule, make_error(ErrorCode::invalid, "[clear]", "", more.error().message())));

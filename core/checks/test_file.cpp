@@ -38,6 +38,16 @@ void check_texts(const Rule& rule, sql::Database& database, Failures& failures) 
           fmt::format("evidence '{}' is of no column of the answer{}", each.column, did_you_mean(each.column, names)));
     }
   }
+  for (const WitnessTemplate& each : rule.witnesses) {
+    const auto answer = database.columns(each.query);
+    if (!answer) continue;
+    const auto known = names_in(*answer, rule);
+    if (!each.text.empty()) check("witness.text", each.text, known);
+    if (!each.column.empty() && std::find(known.begin(), known.end(), each.column) == known.end()) {
+      failures.push_back(
+          fmt::format("witness '{}' is of no column of its answer{}", each.column, did_you_mean(each.column, known)));
+    }
+  }
   if (rule.clear_query.empty()) return;
   const auto clear = database.columns(rule.clear_query);
   if (clear) check("clear.because", rule.clear_because, names_in(*clear, rule));
@@ -51,6 +61,17 @@ void check_params(const Rule& rule, sql::Database& database, Failures& failures)
     if (names) used.insert(used.end(), names->begin(), names->end());
   }
   std::vector<std::string> known;
+  std::vector<std::string> columns;
+  if (const auto answer = database.columns(rule.query)) {
+    for (const sql::AnswerColumn& each : *answer) columns.push_back(each.name);
+  }
+  for (const WitnessTemplate& witness : rule.witnesses) {
+    const auto names = database.parameters(witness.query);
+    if (!names) continue;
+    for (const std::string& each : *names) {
+      if (std::find(columns.begin(), columns.end(), each) == columns.end()) used.push_back(each);
+    }
+  }
   for (const Parameter& each : rule.params) {
     known.push_back(each.name);
     if (each.why.empty())

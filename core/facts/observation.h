@@ -123,8 +123,8 @@ enum class ResetBy : std::uint8_t {
   unknown,
   stack,      // sent by this host's TCP
   firewall,   // sent by this host, not by its TCP: a reject rule
-  peer,       // received, and it looks like the peer's other packets
-  something,  // received, with a TTL that does not fit the peer's other packets
+  peer,       // received, and it looks like the connection's other packets
+  something,  // received, with a TTL that does not fit the connection's other packets
   forwarded,  // between others, through this host
 };
 [[nodiscard]] std::string_view name_of(ResetBy by);
@@ -143,7 +143,7 @@ struct Reset {
   bool answers_syn = false;  // in answer to a SYN that no one took
   std::uint32_t packets = 0;
   std::optional<std::uint32_t> ttl;        // of the RST
-  std::optional<std::uint32_t> usual_ttl;  // of the peer's other packets in the window
+  std::optional<std::uint32_t> usual_ttl;  // of the connection's other packets in the window
   std::optional<std::uint32_t> ip_id;
   std::optional<std::uint32_t> usual_ip_id;
   bool ttl_fits = true;  // false only when both TTLs are known and differ
