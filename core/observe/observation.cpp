@@ -199,18 +199,7 @@ void Observation::fill(facts::Facts& out) {
   for (const Filler& each : kFillers) {
     if (asked(state.request, each.table)) each.fill(seen, out);
   }
-  const auto note_lost = [&](std::string_view table, std::uint64_t lost, std::uint64_t limit) {
-    if (lost == 0 || !asked(state.request, table)) return;
-    out.add_absence(table, {},
-                    make_error(ErrorCode::limit, "observe", table,
-                               std::to_string(lost) + " events did not fit its " + std::to_string(limit) + " rows"));
-  };
-  note_lost("unanswered_syns", state.record->lost.flows, OBSERVE_FLOWS);
-  note_lost("syns", state.record->lost.services, OBSERVE_SERVICES);
-  note_lost("drops", state.record->lost.drops, OBSERVE_DROPS);
-  note_lost("resets", state.record->lost.resets, OBSERVE_RESETS);
-  note_lost("retransmits", state.record->lost.retransmits, OBSERVE_RETRANSMITS);
-  note_lost("icmp_errors", state.record->lost.icmp, OBSERVE_ICMP);
+  note_lost(state.record->lost, state.request, out);
 }
 
 const std::vector<Method>& Observation::methods() const {

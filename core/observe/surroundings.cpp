@@ -77,7 +77,7 @@ Result<void> Surroundings::sample() {
 
   for (const auto& [cookie, socket] : now) {
     const bool fresh = !listeners_.contains(cookie);
-    WatchedListener& watched = listeners_[cookie];
+    WatchedListener& watched = listener(cookie);
     if (fresh) {
       watched.address = socket.local;
       watched.port = socket.local_port;

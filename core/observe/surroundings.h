@@ -43,6 +43,10 @@ class Surroundings {
 
   // One sample of the listeners' queues; the calling thread must be in the namespace.
   [[nodiscard]] Result<void> sample();
+  // What is known of a listening socket; made where it is new.
+  WatchedListener& listener(std::uint64_t cookie) { return listeners_[cookie]; }
+  // Counts the address as one of the namespace's own.
+  void add_address(const IpAddress& address) { addresses_.insert(address); }
   // What does not change in the window: addresses and limits. Likewise.
   void read_limits();
 

@@ -364,6 +364,21 @@ void fill_lost_events(const Seen& seen, facts::Facts& out) {
   add("icmp_errors", lost.icmp, OBSERVE_ICMP);
 }
 
+void note_lost(const observe_lost& lost, const facts::Request& request, facts::Facts& out) {
+  const auto note = [&](std::string_view table, std::uint64_t events, std::uint64_t limit) {
+    if (events == 0 || request.find(table) == request.end()) return;
+    out.add_absence(table, {},
+                    make_error(ErrorCode::limit, "observe", table,
+                               fmt::format("{} events did not fit its {} rows", events, limit)));
+  };
+  note("unanswered_syns", lost.flows, OBSERVE_FLOWS);
+  note("syns", lost.services, OBSERVE_SERVICES);
+  note("drops", lost.drops, OBSERVE_DROPS);
+  note("resets", lost.resets, OBSERVE_RESETS);
+  note("retransmits", lost.retransmits, OBSERVE_RETRANSMITS);
+  note("icmp_errors", lost.icmp, OBSERVE_ICMP);
+}
+
 void fill_listener_drops(const TraceRecord* record, const std::map<std::uint32_t, Surroundings>& around,
                          std::chrono::milliseconds span, facts::Facts& out) {
   auto& rows = out.rows<facts::ListenerWatch>();

@@ -8,6 +8,7 @@
 
 #include "core/facts/facts.h"
 #include "core/facts/observation.h"
+#include "core/facts/request.h"
 #include "core/observe/surroundings.h"
 #include "core/observe/trace.h"
 
@@ -36,6 +37,8 @@ void fill_retransmits(const Seen& seen, facts::Facts& out);
 void fill_timestamps_backwards(const Seen& seen, facts::Facts& out);
 void fill_icmp_errors(const Seen& seen, facts::Facts& out);
 void fill_lost_events(const Seen& seen, facts::Facts& out);
+// Absences of the tables of the request that rows are missing from because they did not fit.
+void note_lost(const observe_lost& lost, const facts::Request& request, facts::Facts& out);
 
 // record: nullptr when there was no trace; then how many were accepted is absent.
 void fill_listener_drops(const TraceRecord* record, const std::map<std::uint32_t, Surroundings>& around,

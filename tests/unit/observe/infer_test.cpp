@@ -1,0 +1,151 @@
+#include "core/observe/infer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace hostcheck::observe {
+namespace {
+
+using facts::Certainty;
+using facts::SynReason;
+using ::testing::HasSubstr;
+
+kernel::NetnsInfo blue() {
+  kernel::NetnsInfo info;
+  info.name = "blue";
+  return info;
+}
+
+WatchedListener busy() {
+  WatchedListener listener;
+  listener.counts_drops = true;
+  listener.drops_first = 100;
+  listener.drops_last = 140;
+  listener.accept_limit = 128;
+  listener.queue_max = 20;
+  listener.half_open_max = 3;
+  listener.samples = 40;
+  return listener;
+}
+
+SynStory dropped(std::string_view reason, std::string_view place = "tcp_v4_rcv", bool tracked = false) {
+  SynStory story;
+  story.dropped = true;
+  story.drop_reason = reason;
+  story.drop_place = place;
+  story.drop_has_conntrack = tracked;
+  return story;
+}
+
+SynStory at(const WatchedListener& listener) {
+  SynStory story;
+  story.listening = true;
+  story.listener = &listener;
+  return story;
+}
+
+TEST(InferReason, TakesTheKernelsWordForThePacket) {
+  const Surroundings around(blue());
+  const std::pair<const char*, SynReason> known[] = {{"IP_RPFILTER", SynReason::reverse_path_filter},
+                                                     {"TCP_RFC7323_TW_PAWS", SynReason::paws},
+                                                     {"TCP_LISTEN_OVERFLOW", SynReason::accept_queue_full},
+                                                     {"NO_SOCKET", SynReason::no_listener},
+                                                     {"TCP_MD5NOTFOUND", SynReason::tcp_md5},
+                                                     {"SOCKET_FILTER", SynReason::socket_filter},
+                                                     {"PROTO_MEM", SynReason::memory},
+                                                     {"TCP_CSUM", SynReason::other_drop},
+                                                     {"", SynReason::other_drop}};
+  for (const auto& [word, reason] : known) {
+    const SynVerdict verdict = infer_reason(dropped(word), around);
+    EXPECT_EQ(verdict.reason, reason) << word;
+    EXPECT_EQ(verdict.certainty, Certainty::seen) << word;
+    EXPECT_THAT(verdict.witnesses, HasSubstr("tcp_v4_rcv"));
+  }
+}
+
+TEST(InferReason, ADropOfTheVeryPacketBeatsAFullQueue) {
+  WatchedListener listener = busy();
+  listener.samples_full = 40;
+  SynStory story = dropped("NETFILTER_DROP", "nft_do_chain");
+  story.listening = true;
+  story.listener = &listener;
+  EXPECT_EQ(infer_reason(story, Surroundings(blue())).reason, SynReason::firewall);
+}
+
+TEST(InferReason, TellsAFullConntrackTableFromARule) {
+  Surroundings around(blue());
+  around.conntrack_max = 1000;
+  around.conntrack_count = 1000;
+  EXPECT_EQ(infer_reason(dropped("NETFILTER_DROP", "nf_hook_slow"), around).reason, SynReason::conntrack_full);
+  EXPECT_EQ(infer_reason(dropped("NETFILTER_DROP", "nf_hook_slow", true), around).reason, SynReason::firewall);
+  EXPECT_EQ(infer_reason(dropped("NETFILTER_DROP", "nft_do_chain"), around).reason, SynReason::firewall);
+  around.conntrack_count = 979;
+  EXPECT_EQ(infer_reason(dropped("NETFILTER_DROP", "nf_hook_slow"), around).reason, SynReason::firewall);
+  around.conntrack_count = 980;
+  EXPECT_EQ(infer_reason(dropped("NETFILTER_DROP", "nf_hook_slow"), around).reason, SynReason::conntrack_full);
+  around.conntrack_count.reset();
+  EXPECT_EQ(infer_reason(dropped("NETFILTER_DROP", "nf_hook_slow"), around).reason, SynReason::firewall);
+}
+
+TEST(InferReason, KnowsNetfilterByPlaceWhereTheKernelTellsNoReason) {
+  const Surroundings around(blue());
+  EXPECT_EQ(infer_reason(dropped("", "nf_hook_slow"), around).reason, SynReason::firewall);
+  EXPECT_EQ(infer_reason(dropped("", "nft_do_chain"), around).reason, SynReason::firewall);
+}
+
+TEST(InferReason, SaysThatItDoesNotKnow) {
+  const Surroundings around(blue());
+  SynVerdict verdict = infer_reason(SynStory{}, around);
+  EXPECT_EQ(verdict.reason, SynReason::unknown);
+  EXPECT_EQ(verdict.certainty, Certainty::unknown);
+  EXPECT_THAT(verdict.witnesses, HasSubstr("nobody listens"));
+  WatchedListener listener = busy();
+  listener.drops_last = listener.drops_first;
+  listener.samples_full = 40;  // full, and yet this listener refused nothing: something else took the SYN
+  verdict = infer_reason(at(listener), around);
+  EXPECT_EQ(verdict.reason, SynReason::unknown);
+  EXPECT_EQ(verdict.certainty, Certainty::unknown);
+}
+
+TEST(InferReason, AFullAcceptQueueIsInferredFromSamples) {
+  WatchedListener listener = busy();
+  listener.samples_full = 1;
+  listener.queue_max = 129;
+  const SynVerdict verdict = infer_reason(at(listener), Surroundings(blue()));
+  EXPECT_EQ(verdict.reason, SynReason::accept_queue_full);
+  EXPECT_EQ(verdict.certainty, Certainty::inferred);
+  EXPECT_THAT(verdict.witnesses, HasSubstr("rose by 40; accept queue 129 of 128, half-open 3"));
+}
+
+TEST(InferReason, ShortOverflowsAreToldByTheCounter) {
+  const WatchedListener listener = busy();
+  Surroundings around(blue());
+  around.listen_overflows.first = 7;
+  around.listen_overflows.last = 9;
+  const SynVerdict verdict = infer_reason(at(listener), around);
+  EXPECT_EQ(verdict.reason, SynReason::accept_queue_full);
+  EXPECT_THAT(verdict.witnesses, HasSubstr("ListenOverflows rose by 2"));
+  around.listen_overflows.last = 7;
+  EXPECT_EQ(infer_reason(at(listener), around).reason, SynReason::listener_refused);
+}
+
+TEST(InferReason, AFullHalfOpenQueueNeedsCookiesOff) {
+  WatchedListener listener = busy();
+  listener.half_open_max = 129;
+  Surroundings around(blue());
+  around.max_syn_backlog = 4096;
+  around.syncookies = 1;
+  EXPECT_EQ(infer_reason(at(listener), around).reason, SynReason::listener_refused);
+  around.syncookies = 0;
+  EXPECT_EQ(infer_reason(at(listener), around).reason, SynReason::syn_queue_full);
+  listener.half_open_max = 128;
+  EXPECT_EQ(infer_reason(at(listener), around).reason, SynReason::listener_refused);
+  around.max_syn_backlog = 16;  // the last quarter is kept for proven peers
+  listener.half_open_max = 12;
+  EXPECT_EQ(infer_reason(at(listener), around).reason, SynReason::syn_queue_full);
+  listener.half_open_max = 11;
+  EXPECT_EQ(infer_reason(at(listener), around).reason, SynReason::listener_refused);
+}
+
+}  // namespace
+}  // namespace hostcheck::observe
