@@ -9,6 +9,12 @@
 #include "core/kernel/nft_rule.h"
 
 namespace hostcheck::kernel {
+namespace {
+
+// enum nft_bitwise_ops: its first value has two names, by the age of the kernel headers.
+constexpr std::uint32_t kBitwiseMaskXor = 0;
+
+}  // namespace
 
 void NftRuleDecoder::meta(const Attributes& a) {
   NftField field = meta_field(read_be32(a[NFTA_META_KEY]));
@@ -202,7 +208,7 @@ void NftRuleDecoder::bitwise(const Attributes& a) {
   if (to != from) *to = *from;
   const std::uint32_t operation = read_be32(a[NFTA_BITWISE_OP]);
   const bool already = !to->mask.empty();
-  if (operation != NFT_BITWISE_MASK_XOR || already) {
+  if (operation != kBitwiseMaskXor || already) {
     NftField field = text_field(joined(to->fields), NftKind::bytes, read_be32(a[NFTA_BITWISE_LEN]), false);
     for (const NftField& each : to->fields) imply(each);
     if (operation == NFT_BITWISE_LSHIFT || operation == NFT_BITWISE_RSHIFT) {
