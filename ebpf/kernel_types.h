@@ -50,6 +50,10 @@ struct sock {
 	struct sock_common __sk_common;
 };
 
+struct inet_sock {
+	__be16 inet_sport;
+};
+
 struct request_sock {
 	struct sock_common __req_common;
 };

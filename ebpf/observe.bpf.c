@@ -251,7 +251,8 @@ static __always_inline int on_send_reset(const struct sock *sk, const struct sk_
 		key.destination_port = packet.source_port;
 	} else if (sk) {
 		addresses_of(&sk->__sk_common, &key.source, &key.destination);
-		key.source_port = sk->__sk_common.skc_num;
+		/* A socket that is being closed has given its port back, and skc_num with it; inet_sport still says it. */
+		key.source_port = bpf_ntohs(BPF_CORE_READ((const struct inet_sock *)sk, inet_sport));
 		key.destination_port = bpf_ntohs(sk->__sk_common.skc_dport);
 	} else {
 		return 0;

@@ -412,6 +412,25 @@ class Observe(unittest.TestCase):
         rows = watch.result()["resets"]
         self.assertEqual([(each["by"], each["direction"], each["local_port"]) for each in rows], [("peer", "in", PORT)])
 
+    def test_a_reset_of_a_connection_that_is_closed_with_unread_data(self):
+        for family in BOTH:
+            with self.subTest(family=family.table):
+                listener = self.keep(family.listen(self.server, PORT, 64))
+                watch = Watch(self.server, "resets", window_ms=1000)
+                for _ in range(20):
+                    client = self.keep(family.connects(self.client, PORT, 1))[0]
+                    client.setblocking(True)
+                    client.send(b"x" * 100)
+                    served = listener.accept()[0]
+                    served.recv(10)
+                    served.close()
+                rows = watch.result()["resets"]
+                self.assertEqual({(each["by"], each["direction"], each["local_port"], each["packets"]) for each in rows},
+                                 {("stack", "out", PORT, 1)})
+                self.assertEqual({each["reason"] for each in rows}, {"TCP_ABORT_ON_CLOSE"})
+                self.assertEqual(len(rows), 20)
+                listener.close()
+
     def test_two_causes_on_two_ports_are_kept_apart(self):
         self.keep(V4.listen(self.server, PORT, 4))
         self.keep(V4.listen(self.server, OTHER_PORT, 64))
