@@ -87,10 +87,12 @@ def checksum(data):
     return ~total & 0xFFFF
 
 
-def segment(family, source, destination, ports, sequence, flags, ttl=64):
-    """A whole IP packet with a bare TCP header."""
+def segment(family, source, destination, ports, sequence, flags, ttl=64, timestamp=None, data=b""):
+    """A whole IP packet with a TCP header."""
     packed = [socket.inet_pton(family.number, each) for each in (source, destination)]
-    tcp = struct.pack("!HHLLBBHHH", *ports, sequence & 0xFFFFFFFF, 0, 5 << 4, flags, 65535, 0, 0)
+    options = b"" if timestamp is None else struct.pack("!BBBBLL", 1, 1, 8, 10, timestamp & 0xFFFFFFFF, 0)
+    tcp = struct.pack("!HHLLBBHHH", *ports, sequence & 0xFFFFFFFF, 0, 5 + len(options) // 4 << 4, flags, 65535, 0, 0)
+    tcp += options + data
     if family.number == socket.AF_INET:
         pseudo = packed[0] + packed[1] + struct.pack("!BBH", 0, 6, len(tcp))
         header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp), 77, 0, ttl, 6, 0, *packed)
@@ -374,24 +376,23 @@ class Observe(unittest.TestCase):
         served = self.keep(listener.accept()[0])
         return client, served
 
+    def sniffer(self):
+        with inside(self.client):
+            made = self.keep(socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3)))
+            made.bind(("veth0", 3))
+        made.settimeout(5)
+        return made
+
     def test_a_reset_from_something_on_the_way(self):
         for family in BOTH:
             with self.subTest(family=family.table):
                 client, served = self.connected(family)
-                with inside(self.client):
-                    sniffer = self.keep(socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3)))
-                    sniffer.bind(("veth0", 3))
-                    sniffer.settimeout(5)
+                sniffer = self.sniffer()
                 watch = Watch(self.server, "resets", window_ms=700)
                 client.send(b"x" * 100)
                 self.assertEqual(len(served.recv(200)), 100)
                 here, there = client.getsockname()[1], PORT
-                start = 20 if family is V4 else 40
-                while True:
-                    packet = sniffer.recv(4096)
-                    if packet[start:start + 4] == struct.pack("!HH", here, there) and len(packet) >= start + 100:
-                        break
-                sequence = struct.unpack("!L", packet[start + 4:start + 8])[0] + 100
+                sequence = struct.unpack("!L", data_segment(family, sniffer, here)[4:8])[0] + 100
                 sender = self.keep(raw_socket(family, self.client))
                 sender.sendto(segment(family, family.client, family.server, (here, there), sequence, 4, ttl=41),
                               (family.server, 0))
@@ -526,6 +527,130 @@ class Observe(unittest.TestCase):
                          {("out", "no_answer", V4.server)})
         self.assertEqual(len(rows), 20)
 
+    def test_cookies_answer_what_the_half_open_queue_cannot_hold(self):
+        self.server.sysctl("net.ipv4.tcp_syncookies", 1)
+        for family in BOTH:
+            with self.subTest(family=family.table):
+                self.server.ip("route", "add", family.far + ("0.0/16" if family is V4 else "/64"), "via", family.client)
+                self.keep(family.listen(self.server, PORT, 16))
+                sender = self.keep(raw_socket(family, self.client))
+                before = int(tcp_counter(self.server, "SyncookiesSent"))
+                watch = Watch(self.server, "syns", "unanswered_syns", window_ms=1000)
+                for number in range(300):
+                    sender.sendto(segment(family, family.far_source(1 + number), family.server, (1024 + number, PORT), number, 2),
+                                  (family.server, 0))
+                seen = watch.result()
+                self.assertGreater(int(tcp_counter(self.server, "SyncookiesSent")) - before, 200)
+                port = self.port_of(seen)
+                self.assertEqual((port["received"], port["answered"], port["unanswered"]), (300, 300, 0))
+                self.assertEqual(self.unanswered(seen), [])
+
+    def test_connection_tracking_that_is_full(self):
+        limit = "/proc/sys/net/netfilter/nf_conntrack_max"
+        if not os.path.exists(limit):
+            self.skipTest("no connection tracking here")
+        self.server.exec("nft", "-f", "-", stdin="""
+            table inet track {
+              chain input { type filter hook input priority filter; policy accept; ct state invalid counter; }
+            }""")
+        self.keep(V4.listen(self.server, PORT, 1024))
+        with open(limit, encoding="ascii") as told:
+            usual = told.read()
+        self.addCleanup(lambda: open(limit, "w", encoding="ascii").write(usual))
+        self.keep(V4.connects(self.client, PORT, 60))
+        wait_for(lambda: sockets(self.client, V4, "established") == 60, "connections that are tracked")
+        tracked = int(self.server.exec("cat", "/proc/sys/net/netfilter/nf_conntrack_count"))
+        # One number for the whole machine: 50 is below what this namespace holds, each of them assured.
+        with open(limit, "w", encoding="ascii") as file:
+            file.write("50")
+        try:
+            watch = Watch(self.server, "unanswered_syns", window_ms=1500)
+            self.keep(V4.connects(self.client, PORT, 40))
+            seen = watch.result()
+        finally:
+            with open(limit, "w", encoding="ascii") as file:
+                file.write(usual)
+        rows = self.unanswered(seen)
+        self.assertGreaterEqual(tracked, 50)
+        self.assertEqual({(each["reason"], each["certainty"]) for each in rows}, {("conntrack_full", "seen")}, rows[:1])
+        self.assertEqual(len(rows), 40)
+
+    def test_timestamps_that_run_backwards_against_time_wait(self):
+        for family in BOTH:
+            with self.subTest(family=family.table):
+                listener = self.keep(family.listen(self.server, PORT, 64))
+                # The server closes first and keeps TIME-WAIT for the client's address and port.
+                sniffer = self.sniffer()
+                client = self.keep(family.connects(self.client, PORT, 1))[0]
+                client.setblocking(True)
+                client.send(b"x" * 100)
+                port = client.getsockname()[1]
+                usual = struct.unpack("!L", data_segment(family, sniffer, port)[24:28])[0]
+                served = listener.accept()[0]
+                served.recv(100)
+                served.close()
+                client.recv(1)
+                client.close()
+                wait_for(lambda: sockets(self.server, family, "time-wait") == 1, "TIME-WAIT")
+                # The bare ACK that answers such a SYN would be answered by an RST, which ends TIME-WAIT.
+                self.client.exec("nft", "-f", "-", stdin="""
+                    table inet quiet {
+                      chain output { type filter hook output priority filter; policy accept; tcp flags & rst == rst drop; }
+                    }""")
+                sender = self.keep(raw_socket(family, self.client))
+                watch = Watch(self.server, "unanswered_syns", "timestamps_backwards", window_ms=1500)
+                for number in range(3):
+                    sender.sendto(segment(family, family.client, family.server, (port, PORT), 7777, 2, timestamp=usual - 5000 + number),
+                                  (family.server, 0))
+                    time.sleep(0.25)  # as far apart as TCP repeats a SYN
+                seen = watch.result()
+                self.assertEqual([(each["reason"], each["certainty"], each["attempts"], each["peer_port"], each["timestamp_option"])
+                                  for each in self.unanswered(seen)], [("paws", "seen", 3, port, True)])
+                listener.close()
+
+    def test_a_syn_with_data_is_counted_as_one(self):
+        listener = self.keep(V4.listen(self.server, PORT, 64))
+        self.server.ip("route", "add", "10.97.0.0/16", "via", V4.client)
+        sender = self.keep(raw_socket(V4, self.client))
+        watch = Watch(self.server, "syns", "unanswered_syns", window_ms=700)
+        for number in range(10):
+            sender.sendto(segment(V4, V4.far_source(1), V4.server, (2000 + number, PORT), 5, 2, data=b"hello!"), (V4.server, 0))
+        seen = watch.result()
+        port = self.port_of(seen)
+        self.assertEqual((port["attempts"], port["answered"], port["unanswered"]), (10, 10, 0))
+        self.assertIsNotNone(listener)
+
+    def test_a_flood_is_bounded_and_told(self):
+        self.server.sysctl("net.ipv4.tcp_syncookies", 0)
+        self.server.ip("route", "add", "10.97.0.0/16", "via", V4.client)
+        self.server.exec("nft", "-f", "-", stdin="""
+            table inet blocked {
+              chain early { type filter hook prerouting priority raw; policy accept; tcp dport %d counter drop; }
+            }""" % PORT)
+        self.keep(V4.listen(self.server, PORT, 64))
+        sender = self.keep(raw_socket(V4, self.client))
+        packets = [segment(V4, V4.far_source(1 + number // 60), V4.server, (1024 + number % 60, PORT), number, 2)
+                   for number in range(45000)]
+        watch = Watch(self.server, "syns", "unanswered_syns", "lost_events", window_ms=8000)
+        most = 0
+        for number, packet in enumerate(packets):
+            sender.sendto(packet, (V4.server, 0))
+            if number % 5000 == 0:
+                most = max(most, resident_kib(watch.process.pid))
+        seen = watch.result()
+        blocked = json.loads(self.server.exec("nft", "-j", "list", "table", "inet", "blocked"))
+        rule = next(each["rule"] for each in blocked["nftables"] if "rule" in each)
+        sent = next(each["counter"]["packets"] for each in rule["expr"] if "counter" in each)
+        port = self.port_of(seen)
+        self.assertEqual(port["received"], sent)
+        self.assertEqual(port["unanswered"], sent)
+        lost = {each["map"]: each for each in seen["lost_events"]}["unanswered_syns"]
+        self.assertEqual(len(self.unanswered(seen)), lost["limit"])
+        self.assertEqual(lost["lost"], sent - lost["limit"])
+        self.assertEqual(port["untracked"], lost["lost"])
+        self.assertIn("unanswered_syns", [each["table"] for each in seen["absences"]])
+        self.assertLess(most, 60 * 1024)
+
     def test_nothing_is_left_behind(self):
         support.need_programs("bpftool")
 
@@ -546,6 +671,20 @@ class Observe(unittest.TestCase):
                     # The kernel frees them after a grace period of RCU.
                     wait_for(lambda kind=kind, numbers=numbers: not any(exists(kind, each) for each in numbers),
                              "no %s left" % kind)
+
+
+def data_segment(family, sniffer, port):
+    """From the TCP header on, the first segment with data that the client sent from the port."""
+    start = 20 if family is V4 else 40
+    while True:
+        packet = sniffer.recv(4096)
+        if packet[start:start + 4] == struct.pack("!HH", port, PORT) and len(packet) >= start + 100:
+            return packet[start:]
+
+
+def resident_kib(pid):
+    with open("/proc/%d/status" % pid, encoding="ascii") as told:
+        return next(int(line.split()[1]) for line in told if line.startswith("VmRSS"))
 
 
 def held_ids(pid):
