@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
 """What the kernel throws away while hostcheck watches: each cause is made in namespaces, and counted a second way."""
 
-import contextlib
-import ctypes
 import json
 import os
 import signal
@@ -10,194 +8,17 @@ import socket
 import struct
 import subprocess
 import time
-import unittest
 
 import support
-from support import Netns, veth_pair, wait_for
+from observe_lab import (BOTH, OTHER_PORT, PORT, V4, Lab, Watch, data_segment, held_ids, inside, raw_socket, resident_kib, segment,
+                         sockets, tcp_counter)
+from support import Netns, wait_for
 
 support.need_root()
 support.need_programs("ip", "nft", "ss")
 
-PORT = 8080
-OTHER_PORT = 9090
-_libc = ctypes.CDLL(None, use_errno=True)
 
-
-@contextlib.contextmanager
-def inside(netns):
-    """Sockets made in the block belong to the namespace."""
-    home = os.open("/proc/self/ns/net", os.O_RDONLY)
-    there = os.open("/run/netns/" + netns.name, os.O_RDONLY)
-    try:
-        if _libc.setns(there, 0x40000000) != 0:
-            raise OSError(ctypes.get_errno(), "setns")
-        yield
-    finally:
-        _libc.setns(home, 0x40000000)
-        os.close(there)
-        os.close(home)
-
-
-class Family:
-    """Addresses and words of one IP version."""
-
-    def __init__(self, number, server, client, prefix, far, table):
-        self.number, self.server, self.client, self.prefix, self.far, self.table = number, server, client, prefix, far, table
-
-    def option(self):
-        return "-6" if self.number == socket.AF_INET6 else "-4"
-
-    def listen(self, netns, port, backlog):
-        with inside(netns):
-            server = socket.socket(self.number)
-            server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            server.bind((self.server, port))
-            server.listen(backlog)
-        return server
-
-    def connects(self, netns, port, count, source=None):
-        """That many connects at once, none waited for."""
-        clients = []
-        with inside(netns):
-            for _ in range(count):
-                client = socket.socket(self.number)
-                client.setblocking(False)
-                if source:
-                    client.bind((source, 0))
-                client.connect_ex((self.server, port))
-                clients.append(client)
-        return clients
-
-    def far_source(self, number):
-        """An address behind the client that nobody has."""
-        if self.number == socket.AF_INET6:
-            return "%s%x" % (self.far, number)
-        return "%s%d.%d" % (self.far, number // 250, 1 + number % 250)
-
-
-V4 = Family(socket.AF_INET, "10.98.0.1", "10.98.0.2", 24, "10.97.", "ip")
-V6 = Family(socket.AF_INET6, "fd98::1", "fd98::2", 64, "fd97::", "ip6")
-BOTH = (V4, V6)
-
-
-def checksum(data):
-    total = sum(struct.unpack("!%dH" % (len(data) // 2), data))
-    while total >> 16:
-        total = (total >> 16) + (total & 0xFFFF)
-    return ~total & 0xFFFF
-
-
-def segment(family, source, destination, ports, sequence, flags, ttl=64, timestamp=None, data=b""):
-    """A whole IP packet with a TCP header."""
-    packed = [socket.inet_pton(family.number, each) for each in (source, destination)]
-    options = b"" if timestamp is None else struct.pack("!BBBBLL", 1, 1, 8, 10, timestamp & 0xFFFFFFFF, 0)
-    tcp = struct.pack("!HHLLBBHHH", *ports, sequence & 0xFFFFFFFF, 0, 5 + len(options) // 4 << 4, flags, 65535, 0, 0)
-    tcp += options + data
-    if family.number == socket.AF_INET:
-        pseudo = packed[0] + packed[1] + struct.pack("!BBH", 0, 6, len(tcp))
-        header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp), 77, 0, ttl, 6, 0, *packed)
-    else:
-        pseudo = packed[0] + packed[1] + struct.pack("!LL", len(tcp), 6)
-        header = struct.pack("!LHBB16s16s", 6 << 28, len(tcp), 6, ttl, *packed)
-    return header + tcp[:16] + struct.pack("!H", checksum(pseudo + tcp)) + tcp[18:]
-
-
-def raw_socket(family, netns):
-    with inside(netns):
-        sender = socket.socket(family.number, socket.SOCK_RAW, socket.IPPROTO_RAW)
-        if family.number == socket.AF_INET6:
-            sender.setsockopt(socket.IPPROTO_IPV6, 36, 1)  # IPV6_HDRINCL
-    return sender
-
-
-class Watch:
-    """facts_dump in a namespace; what happens from here on is in the window."""
-
-    def __init__(self, netns, *tables, window_ms=1500):
-        name = netns if isinstance(netns, str) else netns.name
-        self.process = subprocess.Popen([support.FACTS_DUMP, "--netns", name, "--observe", str(window_ms), *tables],
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        wait_for(self.attached, "programs attached")
-
-    def attached(self):
-        """Whether all programs have their links, as the kernel tells of the process's descriptors."""
-        if self.process.poll() is not None:
-            raise AssertionError(self.process.communicate()[1])
-        folder = "/proc/%d/fdinfo" % self.process.pid
-        count = 0
-        for name in os.listdir(folder):
-            with contextlib.suppress(OSError), open(os.path.join(folder, name), encoding="ascii") as told:
-                count += "link_type" in told.read()
-        return count >= 8
-
-    def result(self):
-        out, errors = self.process.communicate(timeout=60)
-        if self.process.returncode != 0:
-            raise AssertionError(errors)
-        return json.loads(out)
-
-
-def sockets(netns, family, state, port=PORT):
-    """How many sockets of the namespace are in a state with the port at either end."""
-    out = netns.exec("ss", "-Htn", family.option(), "state", state, "( sport = :%d or dport = :%d )" % (port, port))
-    return len(out.splitlines())
-
-
-def tcp_counter(netns, name):
-    out = netns.exec("cat", "/proc/net/netstat").splitlines()
-    return dict(zip(out[0].split(), out[1].split()))[name]
-
-
-class Observe(unittest.TestCase):
-    def setUp(self):
-        self.server, self.client = Netns("server"), Netns("client")
-        self.addCleanup(self.server.close)
-        self.addCleanup(self.client.close)
-        veth_pair(self.server, self.client)
-        self.server.sysctl("net.ipv6.conf.veth0.accept_dad", 0)
-        self.client.sysctl("net.ipv6.conf.veth0.accept_dad", 0)
-        for family in BOTH:
-            self.server.ip("addr", "add", "%s/%d" % (family.server, family.prefix), "dev", "veth0",
-                           *(["nodad"] if family is V6 else []))
-            self.client.ip("addr", "add", "%s/%d" % (family.client, family.prefix), "dev", "veth0",
-                           *(["nodad"] if family is V6 else []))
-            # The neighbours know each other, so that no SYN waits for an answer to ARP.
-            with inside(self.client), socket.socket(family.number) as stranger:
-                stranger.settimeout(5)
-                self.assertRaises(ConnectionRefusedError, stranger.connect, (family.server, 1))
-
-    def keep(self, made):
-        """Closes sockets at the end of the test."""
-        for each in made if isinstance(made, list) else [made]:
-            self.addCleanup(each.close)
-        return made
-
-    def assert_near(self, count, independent):
-        self.assertGreater(independent, 0)
-        self.assertLessEqual(abs(count - independent), 0.05 * independent, "%d against %d" % (count, independent))
-
-    def count_syns(self, netns=None):
-        """From here on nft counts the SYNs that come in, by port; the returned function tells how many."""
-        netns = netns or self.server
-        netns.exec("nft", "-f", "-", stdin="".join(
-            "add table inet count\n"
-            "add chain inet count in { type filter hook prerouting priority -400; }\n"
-            "add counter inet count c%d\n"
-            "add rule inet count in tcp dport %d tcp flags & (syn|ack) == syn counter name c%d\n" % (port, port, port)
-            for port in (PORT, OTHER_PORT)))
-
-        def told(port=PORT):
-            out = json.loads(netns.exec("nft", "-j", "list", "counter", "inet", "count", "c%d" % port))
-            return next(each["counter"]["packets"] for each in out["nftables"] if "counter" in each)
-
-        return told
-
-    def unanswered(self, seen, port=PORT):
-        return [each for each in seen["unanswered_syns"] if each["local_port"] == port and each["direction"] == "in"]
-
-    def port_of(self, seen, port=PORT):
-        return next(each for each in seen["syns"] if each["port"] == port)
-
+class Observe(Lab):
     def test_an_accept_queue_that_is_full(self):
         def one(family):
             self.keep(family.listen(self.server, PORT, 8))
@@ -334,103 +155,6 @@ class Observe(unittest.TestCase):
         self.assertEqual(len(rows), 30)
         self.assert_near(sum(each["attempts"] for each in rows), syns())
         self.assertIsNotNone(listener)
-
-    def test_a_port_that_nobody_listens_on_is_reset_by_the_stack(self):
-        for family in BOTH:
-            with self.subTest(family=family.table):
-                watch = Watch(self.server, "syns", "unanswered_syns", "resets", window_ms=700)
-                self.keep(family.connects(self.client, PORT, 20))
-                seen = watch.result()
-                rows = [each for each in seen["resets"] if each["local_port"] == PORT]
-                self.assertEqual({(each["direction"], each["by"], each["reason"], each["answers_syn"]) for each in rows},
-                                 {("out", "stack", "NO_SOCKET", True)})
-                self.assertEqual(sum(each["packets"] for each in rows), 20)
-                self.assertEqual(self.unanswered(seen), [])
-                self.assertEqual(self.port_of(seen)["refused"], 20)
-
-    def test_a_reject_rule_resets(self):
-        self.server.exec("nft", "-f", "-", stdin="""
-            table inet refuse {
-              chain input {
-                type filter hook input priority filter; policy accept;
-                tcp dport %d reject with tcp reset
-              }
-            }""" % PORT)
-        for family in BOTH:
-            with self.subTest(family=family.table):
-                listener = family.listen(self.server, PORT, 64)
-                watch = Watch(self.server, "unanswered_syns", "resets", window_ms=700)
-                self.keep(family.connects(self.client, PORT, 20))
-                seen = watch.result()
-                listener.close()
-                rows = [each for each in seen["resets"] if each["local_port"] == PORT]
-                self.assertEqual({(each["direction"], each["by"]) for each in rows}, {("out", "firewall")})
-                self.assertEqual(sum(each["packets"] for each in rows), 20)
-                self.assertEqual(self.unanswered(seen), [])
-
-    def connected(self, family):
-        """Both ends of a connection, and data that flows from the client."""
-        listener = self.keep(family.listen(self.server, PORT, 64))
-        client = self.keep(family.connects(self.client, PORT, 1))[0]
-        client.setblocking(True)
-        served = self.keep(listener.accept()[0])
-        return client, served
-
-    def sniffer(self):
-        with inside(self.client):
-            made = self.keep(socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3)))
-            made.bind(("veth0", 3))
-        made.settimeout(5)
-        return made
-
-    def test_a_reset_from_something_on_the_way(self):
-        for family in BOTH:
-            with self.subTest(family=family.table):
-                client, served = self.connected(family)
-                sniffer = self.sniffer()
-                watch = Watch(self.server, "resets", window_ms=700)
-                client.send(b"x" * 100)
-                self.assertEqual(len(served.recv(200)), 100)
-                here, there = client.getsockname()[1], PORT
-                sequence = struct.unpack("!L", data_segment(family, sniffer, here)[4:8])[0] + 100
-                sender = self.keep(raw_socket(family, self.client))
-                sender.sendto(segment(family, family.client, family.server, (here, there), sequence, 4, ttl=41),
-                              (family.server, 0))
-                rows = [each for each in watch.result()["resets"] if each["direction"] == "in"]
-                self.assertEqual([(each["by"], each["ttl"], each["usual_ttl"], each["peer"], each["peer_port"]) for each in rows],
-                                 [("something", 41, 64, family.client, here)])
-                self.assertEqual(rows[0]["state"], "ESTABLISHED")
-            self.doCleanups()
-            self.setUp()
-
-    def test_a_reset_from_the_peer_itself(self):
-        client, served = self.connected(V4)
-        watch = Watch(self.server, "resets", window_ms=700)
-        client.send(b"x" * 100)
-        self.assertEqual(len(served.recv(200)), 100)
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        client.close()
-        rows = watch.result()["resets"]
-        self.assertEqual([(each["by"], each["direction"], each["local_port"]) for each in rows], [("peer", "in", PORT)])
-
-    def test_a_reset_of_a_connection_that_is_closed_with_unread_data(self):
-        for family in BOTH:
-            with self.subTest(family=family.table):
-                listener = self.keep(family.listen(self.server, PORT, 64))
-                watch = Watch(self.server, "resets", window_ms=1000)
-                for _ in range(20):
-                    client = self.keep(family.connects(self.client, PORT, 1))[0]
-                    client.setblocking(True)
-                    client.send(b"x" * 100)
-                    served = listener.accept()[0]
-                    served.recv(10)
-                    served.close()
-                rows = watch.result()["resets"]
-                self.assertEqual({(each["by"], each["direction"], each["local_port"], each["packets"]) for each in rows},
-                                 {("stack", "out", PORT, 1)})
-                self.assertEqual({each["reason"] for each in rows}, {"TCP_ABORT_ON_CLOSE"})
-                self.assertEqual(len(rows), 20)
-                listener.close()
 
     def test_two_causes_on_two_ports_are_kept_apart(self):
         self.keep(V4.listen(self.server, PORT, 4))
@@ -671,33 +395,6 @@ class Observe(unittest.TestCase):
                     # The kernel frees them after a grace period of RCU.
                     wait_for(lambda kind=kind, numbers=numbers: not any(exists(kind, each) for each in numbers),
                              "no %s left" % kind)
-
-
-def data_segment(family, sniffer, port):
-    """From the TCP header on, the first segment with data that the client sent from the port."""
-    start = 20 if family is V4 else 40
-    while True:
-        packet = sniffer.recv(4096)
-        if packet[start:start + 4] == struct.pack("!HH", port, PORT) and len(packet) >= start + 100:
-            return packet[start:]
-
-
-def resident_kib(pid):
-    with open("/proc/%d/status" % pid, encoding="ascii") as told:
-        return next(int(line.split()[1]) for line in told if line.startswith("VmRSS"))
-
-
-def held_ids(pid):
-    """Ids of the BPF programs, maps and links that a process holds open."""
-    held = {"prog": set(), "map": set(), "link": set()}
-    folder = "/proc/%d/fdinfo" % pid
-    for name in os.listdir(folder):
-        with contextlib.suppress(OSError), open(os.path.join(folder, name), encoding="ascii") as told:
-            for line in told:
-                kind, _, value = line.partition(":")
-                if kind in ("prog_id", "map_id", "link_id"):
-                    held[kind[:-3]].add(int(value))
-    return held
 
 
 if __name__ == "__main__":
