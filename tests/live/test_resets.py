@@ -133,7 +133,7 @@ class Reports(Lab):
         self.assertRegex(told, "^[0-9]+ of [0-9]+ attempts, from 1 addresses$")
         # All but those that came in the last moment, which might still have been answered.
         unanswered, attempts = int(told.split()[0]), int(told.split()[2])
-        self.assertGreater(unanswered, 0.9 * attempts - 6, told)
+        self.assertGreater(unanswered, 0.9 * attempts - 10, told)
 
     def test_connections_that_this_host_resets(self):
         listener = self.keep(V4.listen(self.server, PORT, 64))
@@ -189,7 +189,9 @@ class Reports(Lab):
         process = self.start()
         self.while_it_runs(process, once)
         report = json.loads(process.communicate(timeout=60)[0])
-        self.assertEqual([(each["id"], each["summary"]) for each in report["findings"] if each["severity"] != "info"], [])
+        # What the whole machine shares (softnet, conntrack) is judged by the test of healthy hosts, which runs alone.
+        self.assertEqual([(each["id"], each["summary"]) for each in report["findings"]
+                          if each["severity"] != "info" and each["id"].startswith(("tcp.", "listen.", "netfilter.", "route."))], [])
         watched = {each["id"]: each["outcome"] for each in report["checks"]
                    if each["id"] in ("tcp.resets_local", "tcp.resets_injected", "tcp.syns_dropped")}
         self.assertEqual(set(watched.values()), {"clear"})
