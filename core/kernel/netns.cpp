@@ -176,6 +176,11 @@ Result<NetnsScope> NetnsScope::enter(const NetnsInfo& target) {
   if (target.opened == nullptr) {
     there.reset(::open(target.path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!there.valid()) return unexpected(errno_error(errno, "enter namespace", target.name));
+    // A name that means another namespace by now, or a plain file that its deletion leaves for a moment.
+    struct stat status {};
+    if (::fstat(there.get(), &status) != 0 || status.st_ino != target.inode) {
+      return unexpected(make_error(ErrorCode::vanished, "enter namespace", target.name, "it is gone"));
+    }
   }
   const int fd = target.opened == nullptr ? there.get() : target.opened->get();
   if (::setns(fd, CLONE_NEWNET) != 0) return unexpected(errno_error(errno, "enter namespace", target.name));

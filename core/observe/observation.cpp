@@ -18,6 +18,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// Samples take at most one part in so many of the time: with hundreds of namespaces, or a hash table of a million
+// buckets that each dump walks, they cost milliseconds.
+constexpr int kSampleCost = 20;
+
 struct Filler {
   std::string_view table;
   void (*fill)(const Seen&, facts::Facts&);
@@ -49,6 +53,7 @@ struct Observation::State {
   std::vector<std::pair<std::string, Error>> sample_errors;  // namespace and why it could not be sampled
   std::vector<Method> methods;
   Clock::time_point began;
+  Clock::time_point next_sample;
   std::chrono::milliseconds span{0};
   bool ran = false;
 
@@ -57,16 +62,20 @@ struct Observation::State {
 };
 
 void Observation::State::sample(bool with_limits) {
+  const auto start = Clock::now();
   for (auto& [inode, place] : around) {
     auto scope = kernel::NetnsScope::enter(place.netns());
     Result<void> sampled = scope ? place.sample() : Result<void>(unexpected(scope.error()));
     if (scope && with_limits) place.read_limits();
-    if (!sampled) {
+    // A namespace that is gone has nothing to tell any more, and nothing is missing.
+    if (!sampled && sampled.error().code != ErrorCode::vanished) {
       const auto known = std::find_if(sample_errors.begin(), sample_errors.end(),
                                       [&](const auto& each) { return each.first == place.netns().name; });
       if (known == sample_errors.end()) sample_errors.emplace_back(place.netns().name, sampled.error());
     }
   }
+  const auto end = Clock::now();
+  next_sample = end + kSampleCost * (end - start);
 }
 
 Names Observation::State::names() const {
@@ -153,7 +162,7 @@ void Observation::begin() {
 }
 
 void Observation::sample() {
-  if (state_->ran) state_->sample(false);
+  if (state_->ran && Clock::now() >= state_->next_sample) state_->sample(false);
 }
 
 void Observation::end() {

@@ -19,8 +19,8 @@ namespace hostcheck::observe {
 // Whether the request reads any of them.
 [[nodiscard]] bool is_wanted(const facts::Request& request);
 
-// Time between two samples of the listeners' queues. A queue that is full for a shorter time is told by
-// ListenOverflows.
+// Least time between two samples of the listeners' queues; a sample that costs much is followed by a longer pause. A
+// queue that is full for a shorter time is told by ListenOverflows.
 inline constexpr std::chrono::milliseconds kSampleEvery{25};
 
 class Observation {
@@ -32,7 +32,8 @@ class Observation {
   Observation& operator=(Observation&&) noexcept;
   ~Observation();
 
-  // The window: begin() once, sample() every kSampleEvery or so, end() once. Nothing happens where nothing is wanted.
+  // The window: begin() once, sample() every kSampleEvery or so (it passes over calls that
+  // would cost too much of the time), end() once. Nothing happens where nothing is wanted.
   void begin();
   void sample();
   void end();

@@ -38,18 +38,16 @@ std::optional<std::uint64_t> tcp_ext_counter(std::string_view wanted) {
 }  // namespace
 
 Result<void> Surroundings::sample() {
-  if (!netlink_) {
-    auto opened = kernel::open_sock_diag();
-    if (!opened) return unexpected(opened.error());
-    netlink_ = std::make_unique<kernel::NetlinkSocket>(std::move(*opened));
-  }
+  // Opened anew each time: a socket costs microseconds, its buffer kept for hundreds of namespaces would cost memory.
+  auto netlink = kernel::open_sock_diag();
+  if (!netlink) return unexpected(netlink.error());
   std::map<std::uint64_t, kernel::DiagSocket> now;
   std::map<std::uint64_t, std::uint32_t> drops;
   kernel::SocketQuery query;
   query.states = kernel::state_bit(facts::SocketState::listen);
   query.memory = true;
   auto dumped = kernel::dump_sockets(
-      *netlink_, query,
+      *netlink, query,
       [&](const kernel::DiagSocket& socket) {
         now[socket.cookie] = socket;
         facts::SocketMemory memory;
@@ -68,7 +66,7 @@ Result<void> Surroundings::sample() {
   kernel::SocketQuery waiting;
   waiting.states = kernel::state_bit(facts::SocketState::syn_recv);
   dumped = kernel::dump_sockets(
-      *netlink_, waiting,
+      *netlink, waiting,
       [&](const kernel::DiagSocket& socket) {
         ++half_open[{socket.local_port, socket.local}];
       },

@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <map>
-#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -12,7 +11,6 @@
 
 #include "core/base/address.h"
 #include "core/base/result.h"
-#include "core/kernel/netlink.h"
 #include "core/kernel/netns.h"
 
 namespace hostcheck::observe {
@@ -70,7 +68,6 @@ class Surroundings {
 
  private:
   kernel::NetnsInfo netns_;
-  std::unique_ptr<kernel::NetlinkSocket> netlink_;  // stays in the namespace that it was opened in
   std::map<std::uint64_t, WatchedListener> listeners_;
   std::set<IpAddress> addresses_;
 };
