@@ -41,6 +41,21 @@ std::string_view front(std::string_view text, std::size_t width) {
   return text.substr(0, at);
 }
 
+// The words of a paragraph; a number and the short unit behind it ("7.1 s") are one.
+std::vector<std::string_view> words_of(std::string_view paragraph) {
+  std::vector<std::string_view> words;
+  for (const std::string_view field : split_fields(paragraph)) {
+    const bool unit = field.size() <= 3 && field.find_first_of("0123456789") == std::string_view::npos;
+    if (unit && !words.empty() && words.back().find_first_not_of("0123456789.") == std::string_view::npos) {
+      const char* const start = words.back().data();
+      words.back() = {start, static_cast<std::size_t>(field.data() + field.size() - start)};
+    } else {
+      words.push_back(field);
+    }
+  }
+  return words;
+}
+
 }  // namespace
 
 std::string printable(std::string_view text) {
@@ -83,7 +98,7 @@ std::vector<std::string> wrap(std::string_view text, std::size_t width) {
   std::vector<std::string> lines;
   for (const std::string_view paragraph : split_lines(text)) {
     std::string line;
-    for (std::string_view word : split_fields(paragraph)) {
+    for (std::string_view word : words_of(paragraph)) {
       if (!line.empty() && width_of(line) + 1 + width_of(word) > width) {
         lines.push_back(std::move(line));
         line.clear();

@@ -34,6 +34,11 @@ TEST(Wrap, BreaksBetweenWords) {
   EXPECT_THAT(wrap("first\nsecond line", 20), ElementsAre("first", "second line"));
 }
 
+TEST(Wrap, KeepsANumberWithItsUnit) {
+  EXPECT_THAT(wrap("waits for 7.1 s now", 13), ElementsAre("waits for", "7.1 s now"));
+  EXPECT_THAT(wrap("5 connections", 8), ElementsAre("5", "connecti", "ons"));
+}
+
 TEST(Wrap, CutsAWordThatFitsNowhere) {
   EXPECT_THAT(wrap("ab 1234567 c", 5), ElementsAre("ab", "12345", "67 c"));
   EXPECT_THAT(wrap("·····", 2), ElementsAre("··", "··", "·"));
