@@ -373,7 +373,8 @@ class Observe(Lab):
         self.assertEqual(lost["lost"], sent - lost["limit"])
         self.assertEqual(port["untracked"], lost["lost"])
         self.assertIn("unanswered_syns", [each["table"] for each in seen["absences"]])
-        self.assertLess(most, 60 * 1024)
+        # A sanitizer's shadow memory and quarantine count as resident; what the program itself takes is bounded without.
+        self.assertLess(most, (180 if os.environ.get("HOSTCHECK_SANITIZED") == "ON" else 60) * 1024)
 
     def test_nothing_is_left_behind(self):
         support.need_programs("bpftool")
