@@ -192,8 +192,8 @@ class Rtnl(unittest.TestCase):
 
     @classmethod
     def counters(cls):
-        stats = [(link["ifname"], link["stats64"], link["operstate"]) for link in cls.netns.ip_json("-s", "-s", "link")]
         cls.links = cls.netns.ip_json("-d", "-s", "-s", "link")
+        stats = [(link["ifname"], link["stats64"], link["operstate"]) for link in cls.links]
         cls.qdiscs = json.loads(cls.netns.exec("tc", "-j", "-s", "qdisc"))
         cls.neighbours = cls.netns.ip_json("-s", "neigh", "show", "nud", "all")
         state = [(n["dst"], n.get("dev"), n["state"]) for n in cls.neighbours]
