@@ -9,6 +9,7 @@
 #include "core/facts/netfilter.h"
 #include "core/facts/nic.h"
 #include "core/facts/observation.h"
+#include "core/facts/probe.h"
 #include "core/facts/process.h"
 #include "core/facts/qdisc.h"
 #include "core/facts/resolver.h"
@@ -50,6 +51,7 @@ std::span<const TableInfo* const> catalogue() {
       &NicSettings::table(),
       &NicStatistic::table(),
       &PolicyRule::table(),
+      &ProbeResult::table(),
       &Process::table(),
       &Protocol::table(),
       &ProtocolCounter::table(),

@@ -1,0 +1,79 @@
+// What a kind of probe works with: the loop, its ask, sockets in its namespace, turns to send.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <asio/awaitable.hpp>
+#include <asio/io_context.hpp>
+#include <asio/posix/stream_descriptor.hpp>
+#include <asio/steady_timer.hpp>
+
+#include "core/base/address.h"
+#include "core/base/result.h"
+#include "core/base/unique_fd.h"
+#include "core/facts/facts.h"
+#include "core/facts/probe.h"
+#include "core/probe/engine.h"
+
+namespace hostcheck::probe {
+
+using Clock = std::chrono::steady_clock;
+template <typename T>
+using Task = asio::awaitable<T>;
+
+// A non-blocking socket that coroutines can wait for. One waiter a direction at a time.
+class Socket {
+ public:
+  Socket(asio::io_context& io, UniqueFd fd);
+  [[nodiscard]] int fd() { return descriptor_.native_handle(); }
+  // True when it may be read (has an error, was closed by the peer), false at the time given or when the run is over.
+  [[nodiscard]] Task<bool> readable(Clock::time_point until);
+  [[nodiscard]] Task<bool> writable(Clock::time_point until);
+
+ private:
+  Task<bool> wait(asio::posix::stream_descriptor::wait_type what, Clock::time_point until);
+  asio::posix::stream_descriptor descriptor_;
+};
+
+class Context {
+ public:
+  Context(Engine& engine, asio::io_context& io, const Ask& ask, facts::Facts& out, std::uint32_t id);
+
+  asio::io_context& io;
+  const Ask& ask;
+  facts::Facts& out;           // rows of the kind's tables go here
+  facts::ProbeResult& result;  // the probe fills outcome, words, method, fallback, error
+
+  // An argument of the ask; nullopt where it was not given.
+  [[nodiscard]] std::optional<std::string_view> arg(std::string_view name) const;
+  // A whole number from least to most; the default where it was not given. The error names argument and range.
+  [[nodiscard]] Result<std::int64_t> number(std::string_view name, std::int64_t fallback, std::int64_t least,
+                                            std::int64_t most) const;
+
+  // socket(2) in the ask's namespace, non-blocking and close-on-exec. Error: the kernel's (denied for raw sockets
+  // without CAP_NET_RAW).
+  [[nodiscard]] Result<UniqueFd> socket(int domain, int type, int protocol) const;
+  // The namespace the ask is for.
+  [[nodiscard]] const kernel::NetnsInfo& netns() const { return *netns_; }
+
+  // Waits for this address's turn and takes `packets` from the budget. False when the budget or the time is used up:
+  // the probe ends then with what it knows (result.complete is false already).
+  [[nodiscard]] Task<bool> turn(const IpAddress& to, std::uint32_t packets = 1);
+  // The earlier of the run's deadline and `from now`.
+  [[nodiscard]] Clock::time_point within(std::chrono::milliseconds from_now) const;
+  [[nodiscard]] bool over() const { return Clock::now() >= engine_.limits_.deadline; }
+  [[nodiscard]] const Limits& limits() const { return engine_.limits_; }
+  [[nodiscard]] Task<void> sleep_until(Clock::time_point when);
+
+ private:
+  friend class Engine;
+  Engine& engine_;
+  const kernel::NetnsInfo* netns_ = nullptr;
+  facts::ProbeResult own_result_;
+};
+
+}  // namespace hostcheck::probe

@@ -1,0 +1,19 @@
+// The kinds of probes. A new kind: its file with one Kind, its line in kinds.cpp, its tables in core/facts/probe.h.
+#pragma once
+
+#include <span>
+
+#include "core/probe/context.h"
+#include "core/probe/engine.h"
+
+namespace hostcheck::probe {
+
+struct Kind {
+  KindInfo info;
+  // Makes the kind's tables exist in out, then probes. Never throws; what goes wrong is in context.result.
+  Task<void> (*run)(Context& context);
+};
+// All of them, by name.
+[[nodiscard]] std::span<const Kind* const> all_kinds();
+
+}  // namespace hostcheck::probe

@@ -1,0 +1,12 @@
+#include <vector>
+
+#include "core/probe/kind.h"
+
+namespace hostcheck::probe {
+
+std::span<const Kind* const> all_kinds() {
+  static const std::vector<const Kind*> all = {};
+  return all;
+}
+
+}  // namespace hostcheck::probe
