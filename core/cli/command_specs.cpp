@@ -23,7 +23,7 @@ CommandSpec query_spec() {
   spec.name = "query";
   spec.summary = "Ask this host's facts in SQL (SQLite's SELECT)";
   spec.argument = "SQL";
-  spec.argument_help = "The query; without it, it is read from standard input";
+  spec.argument_help = "The query; without it, a prompt on a terminal, else standard input is read";
   spec.take_argument = [options](const std::string& value) { options->sql = value; };
   spec.options = {
       {"--netns",
@@ -52,6 +52,7 @@ CommandSpec query_spec() {
       "  hostcheck query --netns all --format json 'SELECT netns, address, port FROM listeners'\n"
       "  hostcheck query 'SELECT name, value_delta FROM counters WHERE value_delta > 0'\n"
       "  echo 'SELECT * FROM host' | hostcheck query\n"
+      "  hostcheck query                       a prompt: Tab completes, .help shows the commands\n"
       "\n"
       "hostcheck tables shows what can be asked. What could not be read is told on standard error,\n"
       "and is in the table absences.\n"

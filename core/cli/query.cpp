@@ -9,6 +9,7 @@
 #include "core/cli/commands.h"
 #include "core/cli/console.h"
 #include "core/cli/exit_status.h"
+#include "core/cli/prompt.h"
 #include "core/conclude/sample.h"
 #include "core/gather/gather.h"
 #include "core/observe/observation.h"
@@ -57,20 +58,8 @@ void warn_of_absences(const facts::Request& request, const facts::Facts& facts) 
   }
 }
 
-}  // namespace
-
-int query(const QueryOptions& options) {
-  std::string sql = options.sql;
-  if (sql.empty()) {
-    auto text = read_standard_input();
-    if (!text) return fail(text.error());
-    sql = std::move(*text);
-  }
-  if (trim(sql).empty()) {
-    complain("query: no SQL given; for example: hostcheck query 'SELECT ifname, state FROM links'");
-    return kExitUsage;
-  }
-  if (trim(sql) == ".tables") return tables(TablesOptions{});
+// Gathers what the SQL reads, and prints its answer.
+int answer(const std::string& sql, const QueryOptions& options) {
   auto database = sql::Database::open();
   if (!database) return fail(database.error());
   auto request = database->plan(sql);
@@ -98,6 +87,26 @@ int query(const QueryOptions& options) {
                            : options.format == "csv" ? answer_as_csv(*answer)
                                                      : answer_as_table(*answer);
   return print(text) ? kExitOk : kExitUnknown;
+}
+
+}  // namespace
+
+int query(const QueryOptions& options) {
+  std::string sql = options.sql;
+  if (sql.empty() && ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1) {
+    return prompt(options, [](const QueryOptions& asked) { (void)answer(asked.sql, asked); });
+  }
+  if (sql.empty()) {
+    auto text = read_standard_input();
+    if (!text) return fail(text.error());
+    sql = std::move(*text);
+  }
+  if (trim(sql).empty()) {
+    complain("query: no SQL given; for example: hostcheck query 'SELECT ifname, state FROM links'");
+    return kExitUsage;
+  }
+  if (trim(sql) == ".tables") return tables(TablesOptions{});
+  return answer(sql, options);
 }
 
 }  // namespace hostcheck::cli
