@@ -35,17 +35,31 @@ struct Parsed {
   std::vector<std::string> arguments;
   std::vector<std::vector<std::string>> values;  // of each option of spec
   std::vector<CLI::Option*> options;
+  std::vector<std::vector<std::string>> more;  // of each of spec.more_arguments
 };
+
+void declare_argument(CLI::App& app, const std::string& name, const std::string& help, bool many,
+                      std::vector<std::string>& values) {
+  CLI::Option* option = app.add_option(name, values, help)->type_name("");
+  if (many) {
+    option->expected(0, CLI::detail::expected_max_vector_size);
+  } else {
+    // CLI11 would take "[::1]:443" for a list in brackets where extra values are allowed.
+    option->expected(1)->allow_extra_args(false);
+  }
+}
 
 void declare(Parsed& parsed, CLI::App& root) {
   const CommandSpec& spec = parsed.spec;
   parsed.app = root.add_subcommand(spec.name, spec.summary);
   parsed.app->allow_extras();
   parsed.app->footer(spec.notes + "\n");
-  if (!spec.argument.empty()) {
-    parsed.app->add_option(spec.argument, parsed.arguments, spec.argument_help)
-        ->type_name("")
-        ->expected(0, spec.many ? CLI::detail::expected_max_vector_size : 1);
+  if (!spec.argument.empty())
+    declare_argument(*parsed.app, spec.argument, spec.argument_help, spec.many, parsed.arguments);
+  parsed.more.resize(spec.more_arguments.size());
+  for (std::size_t at = 0; at < spec.more_arguments.size(); ++at) {
+    const ArgumentSpec& each = spec.more_arguments[at];
+    declare_argument(*parsed.app, each.name, each.help, each.many, parsed.more[at]);
   }
   parsed.values.resize(spec.options.size());
   for (std::size_t at = 0; at < spec.options.size(); ++at) {
@@ -75,6 +89,9 @@ Command take_all(Parsed& parsed) {
   for (const std::string& value : parsed.arguments) {
     require_choice(spec.argument, value, spec.argument_choices);
     spec.take_argument(value);
+  }
+  for (std::size_t at = 0; at < spec.more_arguments.size(); ++at) {
+    for (const std::string& value : parsed.more[at]) spec.more_arguments[at].take(value);
   }
   return spec.finish();
 }
@@ -115,7 +132,7 @@ std::variant<Command, Answered> parse_arguments(int argc, const char* const* arg
       "  hostcheck query 'SELECT ifname, state FROM links'\n"
       "hostcheck COMMAND --help explains one command.\n");
   std::vector<Parsed> all;
-  for (CommandSpec& spec : command_specs()) all.push_back({std::move(spec), nullptr, {}, {}, {}});
+  for (CommandSpec& spec : command_specs()) all.push_back({std::move(spec), nullptr, {}, {}, {}, {}});
   for (Parsed& each : all) declare(each, root);
   Parsed* chosen = nullptr;
   const auto choose = [&] {

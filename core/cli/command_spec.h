@@ -22,6 +22,14 @@ struct OptionSpec {
   std::function<void(const std::string&)> take;  // called for each time that it is given; a switch gives ""
 };
 
+// What a command takes besides options, after its first argument.
+struct ArgumentSpec {
+  std::string name;  // "TARGET"
+  std::string help;
+  bool many = false;  // any number; only the last one
+  std::function<void(const std::string&)> take;
+};
+
 struct CommandSpec {
   std::string name;
   std::string summary;
@@ -30,12 +38,14 @@ struct CommandSpec {
   bool many = false;  // any number of arguments
   std::vector<std::string> argument_choices;
   std::function<void(const std::string&)> take_argument;
+  std::vector<ArgumentSpec> more_arguments;
   std::vector<OptionSpec> options;
   std::string notes;                // examples and exit status, below the options
   std::function<Command()> finish;  // after the last take
 };
 
 [[nodiscard]] CommandSpec run_spec();
+[[nodiscard]] CommandSpec probe_spec();
 [[nodiscard]] CommandSpec query_spec();
 [[nodiscard]] CommandSpec tables_spec();
 [[nodiscard]] CommandSpec checks_spec();

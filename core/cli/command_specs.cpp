@@ -183,7 +183,7 @@ CommandSpec completion_spec() {
 }
 
 std::vector<CommandSpec> command_specs() {
-  return {run_spec(),     query_spec(), tables_spec(), checks_spec(),
+  return {run_spec(),     probe_spec(), query_spec(),  tables_spec(),    checks_spec(),
           explain_spec(), test_spec(),  doctor_spec(), completion_spec()};
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <optional>
 #include <string>
 #include <variant>
@@ -40,6 +41,16 @@ struct RunOptions {
   bool verbose = false;
 };
 
+// One probe by hand.
+struct ProbeOptions {
+  std::string kind;
+  std::string target;
+  std::map<std::string, std::string> args;
+  std::string netns;  // "" the present one, or a name
+  std::chrono::milliseconds budget{15'000};
+  std::string format = "text";
+};
+
 struct QueryOptions {
   std::string sql;    // "" reads it from standard input
   std::string netns;  // "" the present one, "all", or a name
@@ -75,7 +86,7 @@ struct CompletionOptions {
   std::string shell;
 };
 
-using Command = std::variant<RunOptions, QueryOptions, TablesOptions, ChecksOptions, ExplainOptions, TestOptions,
-                             DoctorOptions, CompletionOptions>;
+using Command = std::variant<RunOptions, ProbeOptions, QueryOptions, TablesOptions, ChecksOptions, ExplainOptions,
+                             TestOptions, DoctorOptions, CompletionOptions>;
 
 }  // namespace hostcheck::cli
