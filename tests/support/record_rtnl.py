@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """Records what the kernel answers to rtnetlink dumps in a small namespace, as the unit tests of the readers need it.
 
-  tests/support/record_rtnl.py tests/unit/kernel/data/rtnl      (as root)
+  tests/support/record_rtnl.py tests/unit/kernel/data/rtnl [NAME...]      (as root; all where no name is given)
 
-One file a dump: its messages as received, without the closing NLMSG_DONE.
+One file a dump: its messages as received, without the closing NLMSG_DONE. One file a lookup of a route: its one message.
 """
 
 import os
@@ -27,6 +27,19 @@ DUMPS = {  # name: (type, fixed header)
     "neighbour_tables": (66, struct.pack("=BBH", 0, 0, 0)),
     "qdiscs": (38, struct.pack("=BBHiIII", 0, 0, 0, 0, 0, 0, 0)),
     "nexthops": (106, struct.pack("=BBBBI", 0, 0, 0, 0, 0)),
+}
+
+LOOKUPS = {  # name: (destination, rtm_flags: RTM_F_LOOKUP_TABLE and RTM_F_FIB_MATCH)
+    "lookup_gateway": ("192.0.2.7", 0x1000),
+    "lookup_gateway_entry": ("192.0.2.7", 0x3000),
+    "lookup_multipath": ("172.16.0.5", 0x1000),
+    "lookup_multipath_entry": ("172.16.0.5", 0x3000),
+    "lookup_mtu": ("172.17.0.5", 0x1000),
+    "lookup_mtu_entry": ("172.17.0.5", 0x3000),
+    "lookup_via6": ("172.18.0.5", 0x1000),
+    "lookup_via6_entry": ("172.18.0.5", 0x3000),
+    "lookup6": ("2001:db8:ffff::1", 0x1000),
+    "lookup6_entry": ("2001:db8:ffff::1", 0x3000),
 }
 
 SETUP = """
@@ -76,7 +89,20 @@ def dump(kind, header):
                 got = got[length:]
 
 
-def main(folder):
+def look_up(address, flags):
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    to = socket.inet_pton(family, address)
+    header = struct.pack("=BBBBBBBBI", family, len(to) * 8, 0, 0, 0, 0, 0, 0, flags)
+    header += struct.pack("=HH", 4 + len(to), 1) + to
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as link:
+        link.send(struct.pack("=IHHII", 16 + len(header), 26, 1, 1, 0) + header)
+        got = link.recv(1 << 18)
+    if struct.unpack_from("=IH", got)[1] == 2:
+        raise OSError(f"{address}: error answer")
+    return got
+
+
+def main(folder, names):
     support.need_root()
     os.makedirs(folder, exist_ok=True)
     with support.Netns("record") as netns:
@@ -88,12 +114,15 @@ def main(folder):
         setns = ctypes.CDLL(None, use_errno=True).setns
         assert setns(there, 0x40000000) == 0
         try:
-            for name, (kind, header) in DUMPS.items():
-                with open(os.path.join(folder, name + ".bin"), "wb") as out:
-                    out.write(dump(kind, header))
+            for recorded, read in ((DUMPS, dump), (LOOKUPS, look_up)):
+                for name, request in recorded.items():
+                    if names and name not in names:
+                        continue
+                    with open(os.path.join(folder, name + ".bin"), "wb") as out:
+                        out.write(read(*request))
         finally:
             setns(here, 0x40000000)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], sys.argv[2:])
