@@ -6,6 +6,7 @@
 #include "core/checks/rule.h"
 #include "core/checks/rule_file.h"
 #include "core/checks/rule_test.h"
+#include "core/checks/sysctl_names.h"
 #include "core/checks/text_template.h"
 
 namespace hostcheck::checks {
@@ -30,6 +31,8 @@ void check_texts(const Rule& rule, sql::Database& database, Failures& failures) 
   check("summary", rule.summary, names);
   for (const Fix& fix : rule.fix) {
     for (const std::string& text : {fix.text, fix.command, fix.persist, fix.sysctl}) check("doc.fix", text, names);
+    if (fix.sysctl.empty()) continue;
+    if (const auto wrong = unknown_sysctl(fix.sysctl)) failures.push_back("doc.fix: " + *wrong);
   }
   if (rule.confirm) check("confirm.target", rule.confirm->target, names);
   for (const EvidenceTemplate& each : rule.evidence) {

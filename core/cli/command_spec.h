@@ -51,6 +51,7 @@ struct CommandSpec {
 [[nodiscard]] CommandSpec checks_spec();
 [[nodiscard]] CommandSpec explain_spec();
 [[nodiscard]] CommandSpec test_spec();
+[[nodiscard]] CommandSpec new_spec();
 [[nodiscard]] CommandSpec doctor_spec();
 [[nodiscard]] CommandSpec completion_spec();
 // All of them, in the order of --help.

@@ -137,13 +137,66 @@ CommandSpec test_spec() {
   spec.argument_help = "Rule files or folders; without any, every rule that run would use";
   spec.many = true;
   spec.take_argument = [options](const std::string& value) { options->paths.push_back(value); };
-  spec.options = {rules_option([options](const std::string& value) { options->rules.rules = value; })};
+  spec.options = {
+      rules_option([options](const std::string& value) { options->rules.rules = value; }),
+      {"--record",
+       "NAME",
+       "Print a test of this name, made of what the one rule PATH (a file or an id) reads of this host now",
+       {},
+       [options](const std::string& value) { options->record = value; }},
+      {"--anonymous",
+       "",
+       "With --record: other addresses in place of this host's, equal ones equal and prefixes kept",
+       {},
+       [options](const std::string&) { options->anonymous = true; }},
+      {"--netns",
+       "NAME",
+       "With --record: look at this network namespace, or at all",
+       {},
+       [options](const std::string& value) { options->netns = value; }},
+  };
   spec.notes =
       "Examples:\n"
       "  hostcheck test\n"
       "  hostcheck test /etc/hostcheck/rules.d/our_rule.toml\n"
+      "  hostcheck test --record 'the night of the outage' --anonymous our_rule.toml >> our_rule.toml\n"
       "Exit status: 0 all passed; 1 a test failed or a file is no rule; 64 wrong usage.";
-  spec.finish = [options]() -> Command { return *options; };
+  spec.finish = [options]() -> Command {
+    if (!options->record.empty() && options->paths.size() != 1) {
+      throw Wrong{"--record takes one rule: its file or its id"};
+    }
+    if (options->record.empty() && (options->anonymous || !options->netns.empty())) {
+      throw Wrong{std::string(options->anonymous ? "--anonymous" : "--netns") + " goes with --record"};
+    }
+    return *options;
+  };
+  return spec;
+}
+
+CommandSpec new_spec() {
+  auto options = std::make_shared<NewOptions>();
+  CommandSpec spec;
+  spec.name = "new";
+  spec.summary = "Begin a check of your own: a rule's file to fill in";
+  spec.argument = "WORD";
+  spec.argument_help = "rule AREA.FAULT";
+  spec.many = true;
+  spec.take_argument = [options](const std::string& value) { options->words.push_back(value); };
+  spec.options = {{"--dir",
+                   "DIR",
+                   "Put it there (rules/AREA/ where there is a folder rules, else the present folder)",
+                   {},
+                   [options](const std::string& value) { options->folder = value; }}};
+  spec.notes =
+      "Examples:\n"
+      "  hostcheck new rule nic.led_off\n"
+      "  hostcheck new rule tcp.our_outage --dir /etc/hostcheck/rules.d\n"
+      "The file loads already; its first test fails until the query finds the fault.\n"
+      "hostcheck test FILE runs its tests, hostcheck tables shows what can be asked.";
+  spec.finish = [options]() -> Command {
+    if (options->words.size() != 2) throw Wrong{"write it as: hostcheck new rule AREA.FAULT"};
+    return *options;
+  };
   return spec;
 }
 
@@ -183,8 +236,8 @@ CommandSpec completion_spec() {
 }
 
 std::vector<CommandSpec> command_specs() {
-  return {run_spec(),     probe_spec(), query_spec(),  tables_spec(),    checks_spec(),
-          explain_spec(), test_spec(),  doctor_spec(), completion_spec()};
+  return {run_spec(),     probe_spec(), query_spec(), tables_spec(), checks_spec(),
+          explain_spec(), test_spec(),  new_spec(),   doctor_spec(), completion_spec()};
 }
 
 }  // namespace hostcheck::cli

@@ -76,6 +76,14 @@ struct ExplainOptions {
 struct TestOptions {
   RuleOptions rules;
   std::vector<std::string> paths;  // rule files or folders; none: every rule
+  std::string record;              // name of the test to make of this host's facts; "" to run tests
+  bool anonymous = false;          // other addresses in what is recorded
+  std::string netns;               // "" the present one, "all", or a name; of what is recorded
+};
+
+struct NewOptions {
+  std::vector<std::string> words;  // "rule", and its id
+  std::string folder;              // where it is put; "" for the present one
 };
 
 struct DoctorOptions {
@@ -87,6 +95,6 @@ struct CompletionOptions {
 };
 
 using Command = std::variant<RunOptions, ProbeOptions, QueryOptions, TablesOptions, ChecksOptions, ExplainOptions,
-                             TestOptions, DoctorOptions, CompletionOptions>;
+                             TestOptions, NewOptions, DoctorOptions, CompletionOptions>;
 
 }  // namespace hostcheck::cli

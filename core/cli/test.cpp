@@ -8,6 +8,7 @@
 #include "core/cli/commands.h"
 #include "core/cli/console.h"
 #include "core/cli/exit_status.h"
+#include "core/cli/record.h"
 
 namespace hostcheck::cli {
 namespace {
@@ -45,6 +46,7 @@ std::string indented(const std::string& text) {
 }  // namespace
 
 int test(const TestOptions& options) {
+  if (!options.record.empty()) return record(options);
   std::vector<std::string> paths = options.paths;
   if (paths.empty()) {
     auto folders = rule_folders(options.rules);

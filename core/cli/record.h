@@ -1,0 +1,11 @@
+// `hostcheck test --record`.
+#pragma once
+
+#include "core/cli/options.h"
+
+namespace hostcheck::cli {
+
+// Prints the present facts of this host as a test of the one rule that options.paths names. Returns the exit status.
+[[nodiscard]] int record(const TestOptions& options);
+
+}  // namespace hostcheck::cli
