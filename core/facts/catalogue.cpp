@@ -23,6 +23,7 @@ namespace hostcheck::facts {
 
 std::span<const TableInfo* const> catalogue() {
   static const std::vector<const TableInfo*> all = {
+      &Accepts::table(),
       &Connection::table(),
       &Conntrack::table(),
       &ConntrackCpu::table(),

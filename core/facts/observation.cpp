@@ -311,8 +311,7 @@ const TableInfo& IcmpErrorCount::table() {
 const TableInfo& ListenerWatch::table() {
   static const TableInfo info =
       TableBuilder<ListenerWatch>("listener_drops",
-                                  "Listening sockets over the observation: what each dropped, how full it was, how "
-                                  "many connections the application took")
+                                  "Listening sockets over the observation: what each dropped, and how full it was")
           .key<&ListenerWatch::netns>("netns", "", "namespace of the device or socket", "Network namespace")
           .key<&ListenerWatch::address>("address", "", "sock_diag idiag_src", "Address")
           .key<&ListenerWatch::port>("port", "", "sock_diag idiag_sport", "Port")
@@ -333,10 +332,32 @@ const TableInfo& ListenerWatch::table() {
           .column<&ListenerWatch::samples>("samples", "", "", "Samples taken")
           .column<&ListenerWatch::samples_full>("samples_full", "", "sock_diag idiag_rqueue, idiag_wqueue",
                                                 "Samples in which more than the limit waited")
-          .column<&ListenerWatch::accepted>("accepted", "connections", "inet_sock_set_state and accept queue",
-                                            "Connections that the application took")
           .column<&ListenerWatch::span_ms>("span_ms", "ms", "", "Length of the observation")
           .column<&ListenerWatch::source>("source", "", "", "How it was seen: bpf or sock_diag")
+          .observed()
+          .build();
+  return info;
+}
+
+const TableInfo& Accepts::table() {
+  static const TableInfo info =
+      TableBuilder<Accepts>("accepts",
+                            "What programs took from the accept queues during the observation, by address and port")
+          .key<&Accepts::netns>("netns", "", "namespace of the device or socket", "Network namespace")
+          .key<&Accepts::address>("address", "", "sock_diag idiag_src", "Address")
+          .key<&Accepts::port>("port", "", "sock_diag idiag_sport", "Port")
+          .column<&Accepts::sockets>("sockets", "", "sock_diag", "Sockets that listen there: more than one share it")
+          .column<&Accepts::pid>("pid", "", "/proc/PID/fd", "Process that holds one of them, the lowest")
+          .column<&Accepts::process>("process", "", "/proc/PID/comm", "Its name")
+          .column<&Accepts::established>("established", "connections", "inet_sock_set_state SYN_RECV to ESTABLISHED",
+                                         "Connections that came into the accept queue")
+          .column<&Accepts::taken>("taken", "connections", "inet_sock_set_state and accept queue",
+                                   "Connections that the program took from it")
+          .column<&Accepts::accept_queue_start>("accept_queue_start", "connections", "sk_ack_backlog",
+                                                "Waiting to be accepted when it was first seen")
+          .column<&Accepts::accept_queue_end>("accept_queue_end", "connections", "sk_ack_backlog", "Waiting at the end")
+          .column<&Accepts::span_ms>("span_ms", "ms", "", "Length of the observation")
+          .column<&Accepts::source>("source", "", "", "How it was seen: bpf or sock_diag")
           .observed()
           .build();
   return info;
@@ -348,6 +369,8 @@ const TableInfo& LostEvents::table() {
           .key<&LostEvents::map>("map", "", "", "Table that rows are missing from")
           .column<&LostEvents::lost>("lost", "events", "BPF map full", "Events that did not fit")
           .column<&LostEvents::limit>("limit", "rows", "", "Rows that it can hold")
+          .column<&LostEvents::span_ms>("span_ms", "ms", "", "Length of the observation")
+          .column<&LostEvents::source>("source", "", "", "How it was seen: bpf or sock_diag")
           .observed()
           .build();
   return info;

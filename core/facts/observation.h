@@ -205,7 +205,7 @@ struct IcmpErrorCount {
   static const TableInfo& table();
 };
 
-// A listener over the window: what it dropped, how full it was, how many the application took.
+// A listener over the window: what it dropped, how full it was.
 struct ListenerWatch {
   Symbol netns;
   IpAddress address;
@@ -218,8 +218,24 @@ struct ListenerWatch {
   std::uint32_t accept_queue_end = 0;
   std::uint32_t half_open_max = 0;
   std::uint32_t samples = 0;
-  std::uint32_t samples_full = 0;         // samples with more than accept_limit waiting
-  std::optional<std::uint64_t> accepted;  // taken by the application; NULL without the handshake trace
+  std::uint32_t samples_full = 0;  // samples with more than accept_limit waiting
+  std::uint32_t span_ms = 0;
+  Witness source = Witness::none;
+  static const TableInfo& table();
+};
+
+// What a program took from the accept queue of a port; sockets that share the port (SO_REUSEPORT) are one row.
+struct Accepts {
+  Symbol netns;
+  IpAddress address;
+  std::uint16_t port = 0;
+  std::uint32_t sockets = 0;             // that listen there
+  std::optional<std::uint32_t> pid;      // lowest of the processes that hold one of them; NULL where none was found
+  Symbol process;                        // its name
+  std::uint64_t established = 0;         // handshakes that ended in the accept queue
+  std::uint64_t taken = 0;               // connections that left it by accept(2)
+  std::uint32_t accept_queue_start = 0;  // waiting when the window began, or when the socket was first seen
+  std::uint32_t accept_queue_end = 0;
   std::uint32_t span_ms = 0;
   Witness source = Witness::none;
   static const TableInfo& table();
@@ -230,6 +246,8 @@ struct LostEvents {
   Symbol map;  // table that the rows are missing from
   std::uint64_t lost = 0;
   std::uint64_t limit = 0;  // rows that it can hold
+  std::uint32_t span_ms = 0;
+  Witness source = Witness::none;
   static const TableInfo& table();
 };
 

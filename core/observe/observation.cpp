@@ -34,9 +34,13 @@ constexpr std::array kFillers = {
     Filler{"retransmits", fill_retransmits},
     Filler{"timestamps_backwards", fill_timestamps_backwards},
     Filler{"icmp_errors", fill_icmp_errors},
+    Filler{"accepts", fill_accepts},
     Filler{"lost_events", fill_lost_events},
 };
+// Without BPF too.
 constexpr std::string_view kListenerDrops = "listener_drops";
+// What the samples of the listeners are needed for.
+constexpr std::array<std::string_view, 2> kSampled = {kListenerDrops, "accepts"};
 
 bool asked(const facts::Request& request, std::string_view table) {
   return request.find(table) != request.end();
@@ -183,17 +187,11 @@ void Observation::fill(facts::Facts& out) {
   State& state = *state_;
   if (!state.ran) return;
   if (asked(state.request, kListenerDrops)) {
-    fill_listener_drops(state.record ? &*state.record : nullptr, state.around, state.span, out);
-    for (const auto& [netns, error] : state.sample_errors) out.add_absence(kListenerDrops, netns, error);
-    if (!state.record && state.trace_error) {
-      out.add_absence({std::string(kListenerDrops),
-                       "accepted",
-                       {},
-                       {},
-                       state.trace_error->code,
-                       state.trace_error->message(),
-                       "run as root on a kernel with BTF"});
-    }
+    fill_listener_drops(state.around, state.span, out);
+  }
+  for (const std::string_view table : kSampled) {
+    if (!asked(state.request, table)) continue;
+    for (const auto& [netns, error] : state.sample_errors) out.add_absence(table, netns, error);
   }
   if (!state.record) {
     const Error error =
@@ -207,6 +205,10 @@ void Observation::fill(facts::Facts& out) {
   const Seen seen{*state.record, state.around, names, state.span};
   for (const Filler& each : kFillers) {
     if (asked(state.request, each.table)) each.fill(seen, out);
+  }
+  const auto accepts = state.request.find("accepts");
+  if (accepts != state.request.end() && (accepts->second.wants("pid") || accepts->second.wants("process"))) {
+    fill_accept_owners(state.around, out);
   }
   note_lost(state.record->lost, state.request, out);
 }

@@ -79,7 +79,8 @@ Result<void> Surroundings::sample() {
     if (fresh) {
       watched.address = socket.local;
       watched.port = socket.local_port;
-      watched.queue_first = socket.rqueue;
+      // A socket that was not there when the window began has begun with nothing.
+      watched.queue_first = sampled_ ? 0 : socket.rqueue;
       watched.queue_min = socket.rqueue;
     }
     watched.inode = socket.inode;
@@ -88,13 +89,14 @@ Result<void> Surroundings::sample() {
     watched.queue_max = std::max(watched.queue_max, socket.rqueue);
     watched.queue_min = std::min(watched.queue_min, socket.rqueue);
     if (const auto found = drops.find(cookie); found != drops.end()) {
-      if (!watched.counts_drops) watched.drops_first = found->second;
+      if (!watched.counts_drops && !(fresh && sampled_)) watched.drops_first = found->second;
       watched.counts_drops = true;
       watched.drops_last = found->second;
     }
     ++watched.samples;
     if (socket.rqueue > socket.wqueue) ++watched.samples_full;
   }
+  sampled_ = true;
   for (const auto& [where, count] : half_open) {
     for (auto& [cookie, watched] : listeners_) {
       if (watched.port == where.first && (watched.address == where.second || watched.address.is_any())) {

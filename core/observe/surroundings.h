@@ -70,6 +70,7 @@ class Surroundings {
   kernel::NetnsInfo netns_;
   std::map<std::uint64_t, WatchedListener> listeners_;
   std::set<IpAddress> addresses_;
+  bool sampled_ = false;  // once at least
 };
 
 }  // namespace hostcheck::observe

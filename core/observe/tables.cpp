@@ -18,11 +18,6 @@ constexpr std::uint64_t kGraceNs = 100'000'000;
 // An own SYN counts as unanswered when it was sent again, or after TCP's first retransmission time-out.
 constexpr std::uint64_t kOwnGraceNs = 1'000'000'000;
 
-IpAddress address_of(const observe_address& raw) {
-  const IpAddress address = IpAddress::from_bytes(raw.bytes);
-  return address.is_v4_mapped() ? IpAddress::from_bytes(std::span(raw.bytes).subspan(12)) : address;
-}
-
 const Surroundings* around_of(const Seen& seen, std::uint32_t netns) {
   const auto found = seen.around.find(netns);
   return found == seen.around.end() ? nullptr : &found->second;
@@ -83,6 +78,11 @@ bool is_unanswered(const Seen& seen, const observe_flow& flow, Direction directi
 }
 
 }  // namespace
+
+IpAddress address_of(const observe_address& raw) {
+  const IpAddress address = IpAddress::from_bytes(raw.bytes);
+  return address.is_v4_mapped() ? IpAddress::from_bytes(std::span(raw.bytes).subspan(12)) : address;
+}
 
 void fill_syns(const Seen& seen, facts::Facts& out) {
   struct Unanswered {
@@ -353,6 +353,8 @@ void fill_lost_events(const Seen& seen, facts::Facts& out) {
     row.map = out.intern(table);
     row.lost = events;
     row.limit = limit;
+    row.span_ms = span_of(seen);
+    row.source = Witness::bpf;
     rows.push_back(row);
   };
   add("unanswered_syns", lost.flows, OBSERVE_FLOWS);
@@ -379,8 +381,8 @@ void note_lost(const observe_lost& lost, const facts::Request& request, facts::F
   note("icmp_errors", lost.icmp, OBSERVE_ICMP);
 }
 
-void fill_listener_drops(const TraceRecord* record, const std::map<std::uint32_t, Surroundings>& around,
-                         std::chrono::milliseconds span, facts::Facts& out) {
+void fill_listener_drops(const std::map<std::uint32_t, Surroundings>& around, std::chrono::milliseconds span,
+                         facts::Facts& out) {
   auto& rows = out.rows<facts::ListenerWatch>();
   for (const auto& [inode, place] : around) {
     for (const auto& [cookie, listener] : place.listeners()) {
@@ -397,18 +399,6 @@ void fill_listener_drops(const TraceRecord* record, const std::map<std::uint32_t
       row.half_open_max = listener.half_open_max;
       row.samples = listener.samples;
       row.samples_full = listener.samples_full;
-      if (record != nullptr) {
-        std::uint64_t completed = 0;
-        for (const auto& [key, service] : record->services) {
-          if (key.netns == inode && key.port == listener.port &&
-              place.listener_for(address_of(key.address), key.port) == &listener) {
-            completed += service.completed;
-          }
-        }
-        // What came into the queue less what it grew by went to the application.
-        const std::uint64_t in = completed + listener.queue_first;
-        row.accepted = in > listener.queue_last ? in - listener.queue_last : 0;
-      }
       row.span_ms = static_cast<std::uint32_t>(span.count());
       row.source = Witness::sock_diag;
       rows.push_back(row);

@@ -29,6 +29,9 @@ struct Seen {
   std::chrono::milliseconds span{0};
 };
 
+// Address of a map's key; IPv4 where it is mapped into IPv6.
+[[nodiscard]] IpAddress address_of(const observe_address& raw);
+
 void fill_syns(const Seen& seen, facts::Facts& out);
 void fill_unanswered_syns(const Seen& seen, facts::Facts& out);
 void fill_drops(const Seen& seen, facts::Facts& out);
@@ -37,11 +40,13 @@ void fill_retransmits(const Seen& seen, facts::Facts& out);
 void fill_timestamps_backwards(const Seen& seen, facts::Facts& out);
 void fill_icmp_errors(const Seen& seen, facts::Facts& out);
 void fill_lost_events(const Seen& seen, facts::Facts& out);
+void fill_accepts(const Seen& seen, facts::Facts& out);
+// Columns pid and process of the rows of fill_accepts(): looks through /proc, so only where they are asked for.
+void fill_accept_owners(const std::map<std::uint32_t, Surroundings>& around, facts::Facts& out);
 // Absences of the tables of the request that rows are missing from because they did not fit.
 void note_lost(const observe_lost& lost, const facts::Request& request, facts::Facts& out);
 
-// record: nullptr when there was no trace; then how many were accepted is absent.
-void fill_listener_drops(const TraceRecord* record, const std::map<std::uint32_t, Surroundings>& around,
-                         std::chrono::milliseconds span, facts::Facts& out);
+void fill_listener_drops(const std::map<std::uint32_t, Surroundings>& around, std::chrono::milliseconds span,
+                         facts::Facts& out);
 
 }  // namespace hostcheck::observe

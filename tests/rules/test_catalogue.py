@@ -39,7 +39,7 @@ def rules():
 
 
 OBSERVED = ("syns", "unanswered_syns", "drops", "resets", "retransmits", "timestamps_backwards", "icmp_errors",
-            "listener_drops")
+            "listener_drops", "accepts")
 
 
 class Catalogue(unittest.TestCase):

@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/observe/observation.h"
+
 namespace hostcheck::observe {
 namespace {
 
@@ -90,6 +92,16 @@ class Tables : public ::testing::Test {
     listener.address = ip(address);
     listener.port = port;
     return listener;
+  }
+
+  void established(std::string_view address, std::uint16_t port, std::uint64_t count) {
+    observe_service_key key{};
+    key.address = raw(address);
+    key.port = port;
+    key.netns = kBlue;
+    observe_service service{};
+    service.completed = count;
+    record_.services.emplace_back(key, service);
   }
 
   template <typename Row>
@@ -390,27 +402,50 @@ TEST_F(Tables, IcmpErrorsAreNamedByFamily) {
   EXPECT_FALSE(rows[1].mtu);
 }
 
-TEST_F(Tables, AcceptedIsWhatCameLessWhatTheQueueGrewBy) {
+TEST_F(Tables, AListenersDropsAreThoseOfTheWindow) {
+  WatchedListener& listener = listen("0.0.0.0", 80);
+  listener.drops_first = 10;
+  listener.drops_last = 14;
+  fill_listener_drops(around_, std::chrono::milliseconds(2000), facts_);
+  const auto& rows = facts_.rows<facts::ListenerWatch>();
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_EQ(rows[0].drops, 4U);
+}
+
+TEST_F(Tables, TakenIsWhatCameLessWhatTheQueueGrewBy) {
   WatchedListener& listener = listen("0.0.0.0", 80);
   listener.queue_first = 2;
   listener.queue_last = 5;
-  listener.drops_first = 10;
-  listener.drops_last = 14;
-  observe_service_key key{};
-  key.address = raw("10.0.0.1");
-  key.port = 80;
-  key.netns = kBlue;
-  observe_service service{};
-  service.completed = 10;
-  record_.services.emplace_back(key, service);
-  fill_listener_drops(&record_, around_, std::chrono::milliseconds(2000), facts_);
-  const auto& rows = facts_.rows<facts::ListenerWatch>();
+  established("10.0.0.1", 80, 10);
+  const auto& rows = made<facts::Accepts>(fill_accepts);
   ASSERT_EQ(rows.size(), 1U);
-  EXPECT_EQ(rows[0].accepted, 7U);
-  EXPECT_EQ(rows[0].drops, 4U);
-  facts::Facts without;
-  fill_listener_drops(nullptr, around_, std::chrono::milliseconds(2000), without);
-  EXPECT_FALSE(without.rows<facts::ListenerWatch>().at(0).accepted);
+  EXPECT_EQ(rows[0].sockets, 1U);
+  EXPECT_EQ(rows[0].established, 10U);
+  EXPECT_EQ(rows[0].taken, 7U);
+  EXPECT_EQ(rows[0].accept_queue_start, 2U);
+  EXPECT_EQ(rows[0].accept_queue_end, 5U);
+  EXPECT_EQ(rows[0].span_ms, 2000U);
+  EXPECT_FALSE(rows[0].pid);
+}
+
+TEST_F(Tables, SocketsThatShareAPortAreOneRowOfAccepts) {
+  listen("0.0.0.0", 80).queue_first = 4;
+  listen("0.0.0.0", 80).queue_last = 1;
+  listen("2001:db8::1", 80);
+  established("10.0.0.1", 80, 6);
+  const auto& rows = made<facts::Accepts>(fill_accepts);
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(rows[0].sockets, 2U);
+  EXPECT_EQ(rows[0].taken, 9U);
+  EXPECT_EQ(rows[1].taken, 0U);
+}
+
+TEST(ObservationTables, TellTheirSpanAndSource) {
+  for (const facts::TableInfo* info : facts::catalogue()) {
+    if (!is_observation_table(info->name)) continue;
+    EXPECT_TRUE(info->column("span_ms")) << info->name;
+    EXPECT_TRUE(info->column("source")) << info->name;
+  }
 }
 
 TEST_F(Tables, WhatDidNotFitIsToldAsAbsence) {
