@@ -1,0 +1,147 @@
+// Load between two network namespaces, for the benchmark of the observation.
+//   traffic bulk|connect SERVER_NETNS CLIENT_NETNS ADDRESS MILLISECONDS
+// bulk: one TCP connection, the client sends as fast as it can. connect: the client connects as often as it can, the
+// server closes at once. Both ends are threads of this process, ADDRESS is the server's. Prints: units (bytes or
+// connections), microseconds that passed, microseconds on a processor of both ends, what the kernel does for them in
+// their own context among it.
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr std::uint16_t kPort = 5001;
+constexpr std::size_t kChunk = 256 * 1024;
+
+[[noreturn]] void fail(const char* what) {
+  std::perror(what);
+  std::exit(3);
+}
+
+long busy_us() {
+  timespec now{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return now.tv_sec * 1000000L + now.tv_nsec / 1000;
+}
+
+// Of the calling thread alone.
+void enter(const std::string& netns) {
+  const int fd = open(("/run/netns/" + netns).c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0 || setns(fd, CLONE_NEWNET) != 0) fail(netns.c_str());
+  close(fd);
+}
+
+sockaddr_in address_of(const char* text) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(kPort);
+  if (inet_pton(AF_INET, text, &address.sin_addr) != 1) fail(text);
+  return address;
+}
+
+int connected(const sockaddr_in& server) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0 || connect(fd, reinterpret_cast<const sockaddr*>(&server), sizeof server) != 0) fail("connect");
+  return fd;
+}
+
+int listening(const sockaddr_in& address) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int one = 1;
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+  if (bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 || listen(fd, 4096) != 0) {
+    fail("listen");
+  }
+  return fd;
+}
+
+// Takes one connection and all that comes on it.
+void drain(int listener) {
+  std::vector<char> buffer(kChunk);
+  const int fd = accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
+  if (fd < 0) fail("accept");
+  while (recv(fd, buffer.data(), buffer.size(), 0) > 0) {
+  }
+  close(fd);
+}
+
+unsigned long send_bulk(const sockaddr_in& server, Clock::time_point end) {
+  const std::vector<char> buffer(kChunk, 'x');
+  const int fd = connected(server);
+  unsigned long bytes = 0;
+  while (Clock::now() < end) {
+    const ssize_t sent = send(fd, buffer.data(), buffer.size(), MSG_NOSIGNAL);
+    if (sent < 0) fail("send");
+    bytes += static_cast<unsigned long>(sent);
+  }
+  close(fd);
+  return bytes;
+}
+
+// Closes each connection as it comes, until the listener is shut down. The server closes first, so that no port of the
+// client stays in TIME-WAIT.
+void close_all(int listener) {
+  while (true) {
+    const int fd = accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
+    if (fd < 0 && errno == EINVAL) return;
+    if (fd < 0) fail("accept");
+    close(fd);
+  }
+}
+
+unsigned long connect_often(const sockaddr_in& server, Clock::time_point end) {
+  unsigned long count = 0;
+  while (Clock::now() < end) {
+    const int fd = connected(server);
+    char byte = 0;
+    if (recv(fd, &byte, 1, 0) != 0) fail("receive");
+    close(fd);
+    ++count;
+  }
+  return count;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::string_view what = argc == 6 ? argv[1] : "";
+  if (what != "bulk" && what != "connect") {
+    std::fprintf(stderr, "usage: traffic bulk|connect SERVER_NETNS CLIENT_NETNS ADDRESS MILLISECONDS\n");
+    return 64;
+  }
+  const sockaddr_in server = address_of(argv[4]);
+  const auto span = std::chrono::milliseconds(std::atol(argv[5]));
+  enter(argv[2]);
+  const int listener = listening(server);
+  std::thread taker([&] {
+    if (what == "bulk") {
+      drain(listener);
+    } else {
+      close_all(listener);
+    }
+  });
+  enter(argv[3]);
+  const auto start = Clock::now();
+  const long busy_start = busy_us();
+  const unsigned long units = what == "bulk" ? send_bulk(server, start + span) : connect_often(server, start + span);
+  shutdown(listener, SHUT_RDWR);
+  taker.join();
+  const auto passed = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start);
+  std::printf("%lu %ld %ld\n", units, static_cast<long>(passed.count()), busy_us() - busy_start);
+  return 0;
+}
