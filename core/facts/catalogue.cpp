@@ -10,6 +10,7 @@
 #include "core/facts/nic.h"
 #include "core/facts/observation.h"
 #include "core/facts/probe.h"
+#include "core/facts/probe_gateway.h"
 #include "core/facts/process.h"
 #include "core/facts/qdisc.h"
 #include "core/facts/resolver.h"
@@ -52,6 +53,7 @@ std::span<const TableInfo* const> catalogue() {
       &NicSettings::table(),
       &NicStatistic::table(),
       &PolicyRule::table(),
+      &ProbeGateway::table(),
       &ProbeResult::table(),
       &Process::table(),
       &Protocol::table(),

@@ -16,4 +16,7 @@ struct Kind {
 // All of them, by name.
 [[nodiscard]] std::span<const Kind* const> all_kinds();
 
+// Each is in the file of its name.
+[[nodiscard]] const Kind& gateway_kind();
+
 }  // namespace hostcheck::probe

@@ -5,7 +5,9 @@
 namespace hostcheck::probe {
 
 std::span<const Kind* const> all_kinds() {
-  static const std::vector<const Kind*> all = {};
+  static const std::vector<const Kind*> all = {
+      &gateway_kind(),
+  };
   return all;
 }
 
