@@ -3,6 +3,8 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -50,6 +52,15 @@ struct Fix {
   std::string sysctl;   // shown only where the running kernel has this sysctl; "" for always
 };
 
+// What a probe has to decide about a finding that is only likely.
+struct Doubt {
+  std::string probe;  // its kind
+  std::string target;
+  std::string netns;
+  std::map<std::string, std::string> args;
+  std::map<std::string, facts::Value, std::less<>> row;  // of the rule's answer, by column
+};
+
 struct Finding {
   std::string id;
   std::string title;
@@ -65,6 +76,9 @@ struct Finding {
   std::vector<std::string> causes;   // ids of findings of this run that explain this one
   std::vector<std::string> effects;  // ids of findings of this run that this one explains
   std::vector<std::string> references;
+  // Why the status is not confirmed: what refutes it, why the probe could not decide, why none was sent.
+  std::string because;
+  std::optional<Doubt> doubt;  // where the rule has a [confirm] and the row something to probe
 };
 
 // What became of one check in a run.

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "core/facts/probe.h"
+
 namespace hostcheck::checks {
 namespace {
 
@@ -73,11 +75,25 @@ bool reads_observation(const facts::Request& reads) {
   });
 }
 
+namespace {
+
+bool has_nothing_of(std::string_view table, const facts::Facts& facts) {
+  return facts.find(table) == nullptr && std::none_of(facts.absences().begin(), facts.absences().end(),
+                                                      [&](const auto& each) { return each.table == table; });
+}
+
+}  // namespace
+
+std::optional<std::string> not_asked(const facts::Request& reads, const facts::Facts& facts) {
+  for (const auto& [table, request] : reads) {
+    if (facts::is_asked_table(table) && has_nothing_of(table, facts)) return table;
+  }
+  return std::nullopt;
+}
+
 std::optional<std::string> not_gathered(const facts::Request& reads, const facts::Facts& facts) {
   for (const auto& [table, request] : reads) {
-    const auto is_its = [&, name = std::string_view(table)](const facts::Absence& each) { return each.table == name; };
-    if (facts.find(table) == nullptr && std::none_of(facts.absences().begin(), facts.absences().end(), is_its))
-      return table;
+    if (has_nothing_of(table, facts)) return table;
   }
   return std::nullopt;
 }

@@ -21,4 +21,7 @@ struct Gaps {
 // The first table that was neither gathered nor reported absent.
 [[nodiscard]] std::optional<std::string> not_gathered(const facts::Request& reads, const facts::Facts& facts);
 
+// The first table that only probes or journeys fill and that none has filled.
+[[nodiscard]] std::optional<std::string> not_asked(const facts::Request& reads, const facts::Facts& facts);
+
 }  // namespace hostcheck::checks

@@ -50,12 +50,17 @@ struct WitnessTemplate {
   std::string source;  // "" takes the table column's
 };
 
-// [confirm]: the probe that decides a claim that is only likely.
+// [confirm]: the probe that decides a claim that is only likely. Its queries have the row's columns, the parameters and
+// :probe, the number of the probe, as their :names.
 struct Confirm {
-  std::string probe;     // kind of probe, e.g. "gateway"
-  std::string target;    // with {column} placeholders
-  std::string confirms;  // what an answer means that confirms it
-  std::string refutes;   // what an answer means that refutes it
+  std::string probe;                                      // kind of probe, e.g. "gateway"
+  std::string target;                                     // with placeholders
+  std::vector<std::pair<std::string, std::string>> args;  // the probe's own, values with placeholders
+  std::string confirms;                                   // a row of its answer confirms the finding
+  std::string refutes;                                    // a row of its answer refutes it; may be ""
+  std::string because;                     // of a refuted one, placeholders of that row and the finding's
+  std::optional<Severity> severity;        // of a confirmed one, where it is another
+  std::vector<EvidenceTemplate> evidence;  // columns of the row that confirms
 };
 
 struct Rule {
@@ -112,9 +117,14 @@ struct RuleSet {
 // The same with a Database of its own.
 [[nodiscard]] Result<facts::Request> plan(const Rule& rule);
 
+// Whether the rule's query reads a table that probes or journeys fill: it is to be run after them, and what it reads of
+// them is not to be gathered.
+[[nodiscard]] bool reads_probes(const Rule& rule, sql::Database& database);
+
 // Judges the facts; facts are those that the database uses. facts.observed zero means that there was no second sample.
 //   error    the query fails, or a table was neither gathered nor absent
-//   skipped  it reads a _delta or _per_second column and there was no second sample
+//   skipped  it reads a _delta or _per_second column and there was no second sample, or a table that only probes fill
+//            and none was sent
 //   unknown  it found nothing, and something of what it reads is absent that is not only descriptive
 //   finding  one for each row of the answer; when something is absent, reason says what was not judged
 //   clear    all that it reads was read, and it found nothing

@@ -141,10 +141,23 @@ void read_confirm(TomlReader& top, Rule& rule, Complaints& complaints) {
   const toml::table* table = top.table("confirm");
   if (table == nullptr) return;
   TomlReader reader(*table, "confirm", complaints);
-  constexpr std::array<Keys, 4> kKeys = {"probe", "target", "confirms", "refutes"};
+  constexpr std::array<Keys, 8> kKeys = {"probe",   "target",  "args",     "confirms",
+                                         "refutes", "because", "severity", "evidence"};
   reader.only(kKeys);
-  rule.confirm =
-      Confirm{reader.text("probe", true), reader.text("target"), reader.text("confirms"), reader.text("refutes")};
+  Confirm& confirm = rule.confirm.emplace();
+  confirm.probe = reader.text("probe", true);
+  confirm.target = reader.text("target", true);
+  confirm.confirms = reader.text("confirms", true);
+  confirm.refutes = reader.text("refutes");
+  confirm.because = reader.text("because");
+  if (const toml::node* node = reader.node("severity")) {
+    confirm.severity = severity_of(reader.text("severity"), node, complaints);
+  }
+  if (const toml::table* args = reader.table("args")) {
+    TomlReader values(*args, "confirm.args", complaints);
+    for (const auto& [key, node] : *args) confirm.args.emplace_back(key.str(), values.text(key.str()));
+  }
+  confirm.evidence = read_evidence(reader, complaints);
   if (rule.claim != Claim::likely) complaints.add(*table, "[confirm] is for rules with claim = \"likely\"");
 }
 

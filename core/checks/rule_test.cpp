@@ -154,13 +154,14 @@ auto named_value(TomlReader& reader, std::string_view key, Parse parse, std::str
 
 ExpectedFinding read_expected(const toml::table& table, const Rule& rule, Complaints& complaints) {
   TomlReader reader(table, "expect", complaints);
-  constexpr std::array<Keys, 5> kKeys = {"status", "severity", "subject", "summary", "evidence"};
+  constexpr std::array<Keys, 6> kKeys = {"status", "severity", "subject", "summary", "because", "evidence"};
   reader.only(kKeys);
   ExpectedFinding expected;
   expected.status =
       named_value(reader, "status", parse_status, "confirmed, suspected, inconclusive, refuted", complaints);
   expected.severity = named_value(reader, "severity", parse_severity, "info, warning, critical", complaints);
   if (reader.node("summary") != nullptr) expected.summary = reader.text("summary");
+  if (reader.node("because") != nullptr) expected.because = reader.text("because");
   expected.evidence = reader.texts("evidence");
   const toml::table* subject = reader.table("subject");
   if (subject == nullptr) return expected;
@@ -184,6 +185,9 @@ bool matches(const ExpectedFinding& expected, const Finding& finding) {
   if (expected.status && *expected.status != finding.status) return false;
   if (expected.severity && *expected.severity != finding.severity) return false;
   if (expected.summary && *expected.summary != finding.summary && !glob_match(*expected.summary, finding.summary)) {
+    return false;
+  }
+  if (expected.because && *expected.because != finding.because && !glob_match(*expected.because, finding.because)) {
     return false;
   }
   for (const std::string& wanted : expected.evidence) {
@@ -225,6 +229,7 @@ std::string list_expected(const std::vector<ExpectedFinding>& all) {
     text += fmt::format("\n    expected  {} {} [{}] {}", each.status ? name_of(*each.status) : "*",
                         each.severity ? name_of(*each.severity) : "*", subject_text(each.subject),
                         each.summary.value_or("*"));
+    if (each.because) text += fmt::format("\n              because {}", *each.because);
     for (const std::string& wanted : each.evidence) text += fmt::format("\n              evidence {}", wanted);
   }
   return text.empty() ? "\n    expected  no finding" : text;
@@ -235,6 +240,7 @@ std::string list_got(const std::vector<Finding>& all) {
   for (const Finding& each : all) {
     text += fmt::format("\n    got       {} {} [{}] {}", name_of(each.status), name_of(each.severity),
                         subject_text(each.subject), each.summary);
+    if (!each.because.empty()) text += fmt::format("\n              because {}", each.because);
   }
   return text.empty() ? "\n    got       no finding" : text;
 }
@@ -255,6 +261,7 @@ RuleTest read_rule_test(const toml::table& table, const Rule& rule, const facts:
   if (const toml::table* given = reader.table("facts")) read_facts(*given, test.facts, complaints);
   for (const auto& [name, request] : reads) {
     const facts::TableInfo* info = facts::find_table(name);
+    // No row of probe_results: no probe was sent.
     if (info != nullptr && test.facts.find(name) == nullptr) test.facts.put(std::make_unique<facts::ValueRows>(*info));
   }
   read_absences(reader, test.facts, complaints);

@@ -22,6 +22,7 @@ struct ExpectedFinding {
   std::optional<Severity> severity;
   std::vector<std::pair<std::string, facts::Value>> subject;
   std::optional<std::string> summary;  // shell pattern
+  std::optional<std::string> because;  // shell pattern
   std::vector<std::string> evidence;   // shell patterns of "what: value unit", each of some evidence
 };
 

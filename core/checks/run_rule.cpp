@@ -4,11 +4,13 @@
 #include <fmt/format.h>
 
 #include "core/base/text.h"
+#include "core/checks/confirm.h"
 #include "core/checks/gaps.h"
 #include "core/checks/row.h"
 #include "core/checks/rule.h"
 #include "core/checks/text_template.h"
 #include "core/checks/witness.h"
+#include "core/facts/probe.h"
 
 namespace hostcheck::checks {
 namespace {
@@ -119,6 +121,7 @@ Result<Finding> make_finding(const Rule& rule, const sql::Answer& answer, const 
         {fill(each.text, lookup), fill(each.command, lookup), fill(each.persist, lookup), fill(each.sysctl, lookup)});
   }
   finding.references = rule.references;
+  if (finding.status == Status::suspected) finding.doubt = doubt_of(rule, answer, row);
   return finding;
 }
 
@@ -134,6 +137,11 @@ void judge(const Rule& rule, const facts::Facts& facts, sql::Database& database,
   if (facts.observed.count() == 0 && reads_observation(*reads)) {
     result.outcome = Outcome::skipped;
     result.reason = "needs an observation, --observe is 0";
+    return;
+  }
+  if (const auto table = not_asked(*reads, facts)) {
+    result.outcome = Outcome::skipped;
+    result.reason = fmt::format("--target: nothing to send was named, and no finding asked for what fills {}", *table);
     return;
   }
   if (const auto table = not_gathered(*reads, facts)) {
@@ -184,6 +192,12 @@ Result<facts::Request> plan(const Rule& rule, sql::Database& database, bool obse
     if (!observed && reads_observation(*more)) continue;
     for (const auto& [table, request] : *more) (*reads)[table].merge(request);
   }
+  if (rule.confirm) {
+    auto more = plan_confirm(*rule.confirm, database);
+    if (!more)
+      return unexpected(in_rule(rule, make_error(ErrorCode::invalid, "[confirm]", "", more.error().message())));
+    for (const auto& [table, request] : *more) (*reads)[table].merge(request);
+  }
   if (rule.clear_query.empty()) return reads;
   auto more = database.plan(rule.clear_query);
   if (!more) return unexpected(in_rule(rule, make_error(ErrorCode::invalid, "[clear]", "", more.error().message())));
@@ -191,6 +205,12 @@ Result<facts::Request> plan(const Rule& rule, sql::Database& database, bool obse
     (*reads)[table].merge(request);
   }
   return reads;
+}
+
+bool reads_probes(const Rule& rule, sql::Database& database) {
+  const auto reads = database.plan(rule.query);
+  return reads &&
+         std::any_of(reads->begin(), reads->end(), [](const auto& each) { return facts::is_asked_table(each.first); });
 }
 
 Result<facts::Request> plan(const Rule& rule) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/base/text.h"
+#include "core/checks/confirm.h"
 #include "core/checks/rule.h"
 #include "core/checks/rule_file.h"
 #include "core/checks/rule_test.h"
@@ -21,6 +22,31 @@ std::vector<std::string> names_in(const std::vector<sql::AnswerColumn>& columns,
   return names;
 }
 
+void check_confirm(const Confirm& confirm, const std::vector<std::string>& names, sql::Database& database,
+                   Failures& failures) {
+  const auto check = [&](std::string_view where, std::string_view text, const std::vector<std::string>& known) {
+    if (const auto wrong = check_template(text, known)) failures.push_back(fmt::format("{}: {}", where, *wrong));
+  };
+  check("confirm.target", confirm.target, names);
+  for (const auto& [name, value] : confirm.args) check("confirm.args." + name, value, names);
+  const auto with = [&](const std::string& query) {
+    std::vector<std::string> known = names;
+    if (const auto columns = database.columns(query); columns && !query.empty()) {
+      for (const sql::AnswerColumn& each : *columns) known.push_back(each.name);
+    }
+    return known;
+  };
+  check("confirm.because", confirm.because, with(confirm.refutes));
+  const auto confirms = with(confirm.confirms);
+  for (const EvidenceTemplate& each : confirm.evidence) {
+    if (std::find(confirms.begin() + static_cast<std::ptrdiff_t>(names.size()), confirms.end(), each.column) ==
+        confirms.end()) {
+      failures.push_back(fmt::format("confirm.evidence '{}' is of no column of the answer{}", each.column,
+                                     did_you_mean(each.column, confirms)));
+    }
+  }
+}
+
 void check_texts(const Rule& rule, sql::Database& database, Failures& failures) {
   const auto columns = database.columns(rule.query);
   if (!columns) return;  // plan() has told
@@ -34,7 +60,7 @@ void check_texts(const Rule& rule, sql::Database& database, Failures& failures) 
     if (fix.sysctl.empty()) continue;
     if (const auto wrong = unknown_sysctl(fix.sysctl)) failures.push_back("doc.fix: " + *wrong);
   }
-  if (rule.confirm) check("confirm.target", rule.confirm->target, names);
+  if (rule.confirm) check_confirm(*rule.confirm, names, database, failures);
   for (const EvidenceTemplate& each : rule.evidence) {
     if (std::find(names.begin(), names.end(), each.column) == names.end()) {
       failures.push_back(
@@ -68,8 +94,15 @@ void check_params(const Rule& rule, sql::Database& database, Failures& failures)
   if (const auto answer = database.columns(rule.query)) {
     for (const sql::AnswerColumn& each : *answer) columns.push_back(each.name);
   }
-  for (const WitnessTemplate& witness : rule.witnesses) {
-    const auto names = database.parameters(witness.query);
+  std::vector<std::string> of_rows;
+  for (const WitnessTemplate& witness : rule.witnesses) of_rows.push_back(witness.query);
+  if (rule.confirm) {
+    of_rows.push_back(rule.confirm->confirms);
+    if (!rule.confirm->refutes.empty()) of_rows.push_back(rule.confirm->refutes);
+    columns.emplace_back("probe");
+  }
+  for (const std::string& query : of_rows) {
+    const auto names = database.parameters(query);
     if (!names) continue;
     for (const std::string& each : *names) {
       if (std::find(columns.begin(), columns.end(), each) == columns.end()) used.push_back(each);
@@ -98,13 +131,19 @@ void check_page(const Rule& rule, Failures& failures) {
 
 // What the tests together have to show.
 struct Shown {
+  std::size_t confirmed = 0;
+  std::size_t refuted = 0;
   std::size_t tests = 0;
   std::size_t fired = 0;
   std::size_t clear = 0;
   std::size_t unknown = 0;
 };
 
-void check_coverage(const Shown& shown, Failures& failures) {
+void check_coverage(const Rule& rule, const Shown& shown, Failures& failures) {
+  if (rule.confirm && shown.confirmed == 0) failures.emplace_back("no test has a probe confirm it");
+  if (rule.confirm && !rule.confirm->refutes.empty() && shown.refuted == 0) {
+    failures.emplace_back("no test has a probe refute it");
+  }
   if (shown.fired == 0) failures.emplace_back("no test makes it fire");
   if (shown.clear == 0) failures.emplace_back("no test is clear");
   if (shown.unknown == 0) failures.emplace_back("no test is unknown: what if its facts cannot be read?");
@@ -130,7 +169,17 @@ bool run_test(const toml::table& table, const Rule& rule, const facts::Request& 
     }
   }
   database.use(test.facts);
-  const CheckResult result = run_rule(set, test.facts, database);
+  CheckResult result = run_rule(set, test.facts, database);
+  for (Finding& each : result.findings) {
+    if (const auto decided = decide(set, each, test.facts, database); !decided) {
+      failures.push_back(fmt::format("{}: [confirm]: {}", where, decided.error().message()));
+      return false;
+    }
+  }
+  for (const Finding& each : result.findings) {
+    shown.confirmed += each.status == Status::confirmed ? 1 : 0;
+    shown.refuted += each.status == Status::refuted ? 1 : 0;
+  }
   shown.fired += result.outcome == Outcome::finding ? 1 : 0;
   shown.clear += result.outcome == Outcome::clear ? 1 : 0;
   shown.unknown += result.outcome == Outcome::unknown ? 1 : 0;
@@ -156,7 +205,7 @@ void run_tests(const toml::table& root, const Rule& rule, TestReport& report) {
   }
   if (complaints.first()) report.failures.push_back(complaints.first()->message());
   report.fired = shown.fired;
-  check_coverage(shown, report.failures);
+  check_coverage(rule, shown, report.failures);
 }
 
 }  // namespace

@@ -2,6 +2,21 @@
 
 namespace hostcheck::facts {
 
+bool is_asked_table(std::string_view table) {
+  return table.starts_with("probe_") || table == "journeys" || table == "path_steps";
+}
+
+std::string probe_arguments(const std::map<std::string, std::string>& args) {
+  std::string out;
+  for (const auto& [name, value] : args) {
+    if (!out.empty()) out += ' ';
+    out += name;
+    out += '=';
+    out += value;
+  }
+  return out;
+}
+
 const TableInfo& ProbeResult::table() {
   static const TableInfo info =
       TableBuilder<ProbeResult>("probe_results", "Active probes that were sent, one row each")
@@ -9,6 +24,7 @@ const TableInfo& ProbeResult::table() {
           .column<&ProbeResult::netns>("netns", "", "namespace it was sent from", "Name of the network namespace")
           .column<&ProbeResult::kind>("kind", "", "hostcheck", "Kind of probe, as in hostcheck probe KIND")
           .column<&ProbeResult::target>("target", "", "who asked", "What was probed, as it was asked for")
+          .column<&ProbeResult::args>("args", "", "who asked", "Its arguments, as NAME=VALUE with blanks between")
           .column<&ProbeResult::asked_by>("asked_by", "", "who asked", "Checks or options that asked for it")
           .column<&ProbeResult::outcome>("outcome", "", "the answers", "What came of it, one word of its kind")
           .column<&ProbeResult::words>("words", "", "the answers", "The same in a sentence")

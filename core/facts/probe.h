@@ -2,13 +2,21 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "core/base/text_pool.h"
 #include "core/facts/table.h"
 
 namespace hostcheck::facts {
+
+// Whether a table is filled by what a run is asked to do, probes and journeys to targets, and never gathered.
+[[nodiscard]] bool is_asked_table(std::string_view table);
+
+// A probe's arguments as its row has them, sorted by name: "count=5 ifname=eth0".
+[[nodiscard]] std::string probe_arguments(const std::map<std::string, std::string>& args);
 
 // One probe that was sent.
 struct ProbeResult {
@@ -16,6 +24,7 @@ struct ProbeResult {
   Symbol netns;
   Symbol kind;           // "connect", "sweep", "pmtu", "trace", "gateway", "dns", "listener", "latency"
   std::string target;    // as it was asked for
+  std::string args;      // see probe_arguments
   std::string asked_by;  // ids of checks, "--target", "by hand"; separated by ", "
   Symbol outcome;     // one word of the kind's own ("open", "deterministic", "black_hole"); "" when it could not be run
   std::string words;  // the outcome in one sentence, with its numbers

@@ -49,6 +49,7 @@ Context::Context(Engine& engine, asio::io_context& loop, const Ask& asked, facts
   own_result_.netns = facts.intern(asked.netns);
   own_result_.kind = facts.intern(asked.kind);
   own_result_.target = asked.target;
+  own_result_.args = facts::probe_arguments(asked.args);
   for (const std::string& each : asked.asked_by) {
     own_result_.asked_by += (own_result_.asked_by.empty() ? "" : ", ") + each;
   }
