@@ -5,9 +5,42 @@
 #include "maps.h"
 #include "packet.h"
 
-/* The same SYN passes several devices of a namespace (bridge port and bridge) within microseconds; TCP repeats it after
+/* The same packet passes several devices of a namespace (bridge port and bridge) within microseconds; TCP repeats a SYN after
  * 200 ms at the earliest. */
 #define SAME_PACKET_NS 20000000ULL
+
+static __always_inline __u32 connection_hash(const struct packet *packet)
+{
+	const __u32 *words = (const __u32 *)packet->source.bytes;
+	const __u32 *others = (const __u32 *)packet->destination.bytes;
+	__u32 hash = (packet->netns ^ ((__u32)packet->source_port << 16 | packet->destination_port)) * 0x9e3779b1;
+#pragma unroll
+	for (int i = 0; i < 4; i++)
+		hash = (hash ^ words[i]) * 0x85ebca6b;
+#pragma unroll
+	for (int i = 0; i < 4; i++)
+		hash = (hash ^ others[i]) * 0xc2b2ae35;
+	return hash ^ hash >> 15;
+}
+
+/* Whether this SYN, SYN-ACK or RST is one that has just been seen on another device of the namespace. */
+static __noinline int has_passed(struct packet *packet, int direction)
+{
+	if (!packet)
+		return 0;
+	__u64 now = bpf_ktime_get_ns();
+	__u32 hash = connection_hash(packet) ^ packet->sequence * 0x9e3779b1;
+	hash = (hash ^ ((__u32)direction << 8 | packet->flags)) * 0x85ebca6b;
+	hash ^= hash >> 13;
+	__u32 index = hash % OBSERVE_PASS_SLOTS;
+	struct pass_slot *slot = bpf_map_lookup_elem(&passes, &index);
+	if (!slot)
+		return 0;
+	int same = slot->packet == hash && now - slot->ns < SAME_PACKET_NS;
+	slot->packet = hash;
+	slot->ns = now;
+	return same;
+}
 
 static __always_inline void flow_key_of(const struct packet *packet, int reversed, struct observe_flow_key *key)
 {
@@ -35,8 +68,7 @@ static __always_inline struct observe_service *service_of(const struct observe_f
 	if (service || !create)
 		return service;
 	struct observe_service empty = {};
-	if (bpf_map_update_elem(&services, &key, &empty, BPF_NOEXIST) == -7 /* E2BIG */)
-		COUNT_LOST(services);
+	ADD_ROW(services, &key, &empty, services);
 	return bpf_map_lookup_elem(&services, &key);
 }
 
@@ -52,8 +84,7 @@ static __always_inline void note_source(const struct packet *packet, __u32 value
 		first.last_ns = now;
 		first.syns = 1;
 		first.last_value = value;
-		if (bpf_map_update_elem(&sources, &key, &first, BPF_NOEXIST))
-			COUNT_LOST(sources);
+		ADD_ROW(sources, &key, &first, sources);
 		return;
 	}
 	__s32 step = (__s32)(value - source->last_value);
@@ -70,6 +101,44 @@ static __always_inline void note_source(const struct packet *packet, __u32 value
 	source->syns++;
 }
 
+/* The tuple is used again for another connection. The old one's story is told in the counts of the service, but for the
+ * attempts that got no answer: those stay to be told. */
+static __always_inline void begin_again(struct observe_flow *flow, __u64 now)
+{
+	__u32 syns = flow->syns_in > flow->syns_out ? flow->syns_in : flow->syns_out;
+	int without_answer = !flow->answered_ns && !flow->completed && !flow->reset_in && !flow->reset_out && syns;
+	if (without_answer) {
+		flow->earlier_attempts++;
+		flow->earlier_syns += syns;
+	} else if (!flow->earlier_attempts) {
+		flow->first_ns = now;
+		flow->drops = 0;
+		flow->synack_drops = 0;
+	}
+	flow->answered_ns = 0;
+	flow->completed = 0;
+	flow->reset_in = 0;
+	flow->reset_out = 0;
+	flow->synacks_in = 0;
+	flow->synacks_out = 0;
+	flow->syns_in = 0;
+	flow->syns_out = 0;
+	flow->pass_ns[0] = 0;
+	flow->pass_ns[1] = 0;
+	flow->synack_ns[0] = 0;
+	flow->synack_ns[1] = 0;
+	flow->ack_drops = 0;
+}
+
+static __always_inline struct observe_flow *add_flow(const struct observe_flow_key *key, const struct packet *packet, __u64 now)
+{
+	struct observe_flow first = {};
+	first.first_ns = now;
+	first.ifindex = packet->ifindex;
+	ADD_ROW(flows, key, &first, flows);
+	return bpf_map_lookup_elem(&flows, key);
+}
+
 static __noinline int on_syn(const unsigned char *head, struct packet *packet, int direction)
 {
 	struct observe_flow_key key = {};
@@ -77,64 +146,47 @@ static __noinline int on_syn(const unsigned char *head, struct packet *packet, i
 		return 0;
 	__u64 now = bpf_ktime_get_ns();
 	__u32 ts_value = 0;
+	int inward = direction == OBSERVE_IN;
 	flow_key_of(packet, 0, &key);
-	int has_timestamp = direction == OBSERVE_IN ? read_timestamp(head, packet, &ts_value) : 0;
+	int has_timestamp = inward ? read_timestamp(head, packet, &ts_value) : 0;
 	struct observe_flow *flow = bpf_map_lookup_elem(&flows, &key);
-	int is_new = !flow;
-	int runs_back = 0;
-	if (flow) {
-		__u32 before = direction == OBSERVE_IN ? flow->syns_in : flow->syns_out;
-		if (before > 0 && flow->sequence == packet->sequence && now - flow->last_ns < SAME_PACKET_NS)
-			return 0;
-		if (flow->sequence != packet->sequence) {
-			runs_back = has_timestamp && flow->has_timestamp && (__s32)(ts_value - flow->ts_value) < 0;
-			/* The port is used again for another connection: the old one's story is told in the counts. */
-			flow->answered_ns = 0;
-			flow->completed = 0;
-			flow->reset_in = 0;
-			flow->reset_out = 0;
-			flow->synacks_in = 0;
-			flow->synacks_out = 0;
-			flow->syns_in = 0;
-			flow->syns_out = 0;
-			flow->drops = 0;
-			flow->ack_drops = 0;
-			flow->first_ns = now;
-			is_new = 1;
-		}
-	} else {
-		struct observe_flow first = {};
-		first.first_ns = now;
-		first.ifindex = packet->ifindex;
-		if (bpf_map_update_elem(&flows, &key, &first, BPF_NOEXIST) == -7)
-			COUNT_LOST(flows);
-		flow = bpf_map_lookup_elem(&flows, &key);
-	}
 	int repeated = 0;
+	int runs_back = 0;
+	if (!flow) {
+		flow = add_flow(&key, packet, now);
+	} else if (flow->sequence != packet->sequence) {
+		runs_back = has_timestamp && flow->has_timestamp && (__s32)(ts_value - flow->ts_value) < 0;
+		begin_again(flow, now);
+	} else {
+		if (now - (inward ? flow->pass_ns[0] : flow->pass_ns[1]) < SAME_PACKET_NS)
+			return 0;
+		repeated = (inward ? flow->syns_in : flow->syns_out) > 0;
+	}
 	if (flow) {
-		repeated = !is_new && (direction == OBSERVE_IN ? flow->syns_in : flow->syns_out) > 0;
 		flow->last_ns = now;
 		flow->sequence = packet->sequence;
-		if (direction == OBSERVE_IN) {
+		if (inward) {
+			flow->pass_ns[0] = now;
 			flow->has_timestamp = (__u8)has_timestamp;
 			flow->ts_value = ts_value;
 			flow->syns_in++;
 		} else {
+			flow->pass_ns[1] = now;
 			flow->syns_out++;
 		}
 	}
-	if (direction == OBSERVE_IN) {
-		struct observe_service *service = service_of(&key, 1);
-		if (service) {
-			__sync_fetch_and_add(&service->syns, 1);
-			if (repeated)
-				__sync_fetch_and_add(&service->repeated, 1);
-			if (!flow)
-				__sync_fetch_and_add(&service->untracked, 1);
-		}
-		if (has_timestamp)
-			note_source(packet, ts_value, runs_back, now);
+	if (!inward)
+		return 0;
+	struct observe_service *service = service_of(&key, 1);
+	if (service) {
+		__sync_fetch_and_add(&service->syns, 1);
+		if (repeated)
+			__sync_fetch_and_add(&service->repeated, 1);
+		if (!flow)
+			__sync_fetch_and_add(&service->untracked, 1);
 	}
+	if (has_timestamp)
+		note_source(packet, ts_value, runs_back, now);
 	return 0;
 }
 
@@ -148,13 +200,19 @@ static __noinline int on_synack(struct packet *packet, int direction)
 	int first = 0;
 	if (flow) {
 		__u64 now = bpf_ktime_get_ns();
+		int inward = direction == OBSERVE_IN;
+		if (now - (inward ? flow->synack_ns[0] : flow->synack_ns[1]) < SAME_PACKET_NS)
+			return 0;
 		first = flow->answered_ns == 0;
 		if (first)
 			flow->answered_ns = now;
-		if (direction == OBSERVE_OUT)
-			flow->synacks_out++;
-		else
+		if (inward) {
+			flow->synack_ns[0] = now;
 			flow->synacks_in++;
+		} else {
+			flow->synack_ns[1] = now;
+			flow->synacks_out++;
+		}
 	}
 	if (direction == OBSERVE_OUT) {
 		struct observe_service *service = service_of(&key, 0);
@@ -165,16 +223,6 @@ static __noinline int on_synack(struct packet *packet, int direction)
 		}
 	}
 	return 0;
-}
-
-static __always_inline __u32 connection_hash(const struct packet *packet)
-{
-	const __u32 *words = (const __u32 *)packet->source.bytes;
-	__u32 hash = (packet->netns ^ ((__u32)packet->source_port << 16 | packet->destination_port)) * 0x9e3779b1;
-#pragma unroll
-	for (int i = 0; i < 4; i++)
-		hash = (hash ^ words[i]) * 0x85ebca6b;
-	return hash ^ hash >> 15;
 }
 
 static __noinline int on_reset(struct packet *packet, int direction)
@@ -209,8 +257,7 @@ static __noinline int on_reset(struct packet *packet, int direction)
 	struct observe_reset *reset = bpf_map_lookup_elem(&resets, &key);
 	if (!reset) {
 		struct observe_reset first = {};
-		if (bpf_map_update_elem(&resets, &key, &first, BPF_NOEXIST) == -7)
-			COUNT_LOST(resets);
+		ADD_ROW(resets, &key, &first, resets);
 		reset = bpf_map_lookup_elem(&resets, &key);
 		if (!reset)
 			return 0;
@@ -270,8 +317,7 @@ static __noinline int on_icmp(const unsigned char *head, struct packet *packet, 
 	struct observe_icmp *seen = bpf_map_lookup_elem(&icmp_errors, &key);
 	if (!seen) {
 		struct observe_icmp first = {};
-		if (bpf_map_update_elem(&icmp_errors, &key, &first, BPF_NOEXIST) == -7)
-			COUNT_LOST(icmp);
+		ADD_ROW(icmp_errors, &key, &first, icmp);
 		seen = bpf_map_lookup_elem(&icmp_errors, &key);
 		if (!seen)
 			return 0;

@@ -25,8 +25,20 @@ typedef struct {
 	struct net *net;
 } possible_net_t;
 
+struct net_device;
+
+struct vlan_group {
+	struct net_device **vlan_devices_arrays[2][8]; /* by kind of tag, then 512 numbers each */
+};
+
+struct vlan_info {
+	struct vlan_group grp;
+};
+
 struct net_device {
 	int ifindex;
+	struct vlan_info *vlan_info; /* absent in kernels without VLAN devices */
+	void *rx_handler;
 	possible_net_t nd_net;
 };
 
@@ -64,7 +76,11 @@ struct sk_buff {
 	unsigned long _nfct;
 	unsigned int len;
 	unsigned int data_len;
+	__u8 pkt_type : 3;
+	__u8 vlan_present : 1; /* before 6.2 */
 	__be16 protocol;
+	__be16 vlan_proto;
+	__u16 vlan_tci;
 	__u16 transport_header;
 	__u16 network_header;
 	unsigned char *head;

@@ -20,14 +20,9 @@ HASH(services, struct observe_service_key, struct observe_service, OBSERVE_SERVI
 HASH(drops, struct observe_drop_key, struct observe_drop, OBSERVE_DROPS);
 HASH(resets, struct observe_reset_key, struct observe_reset, OBSERVE_RESETS);
 HASH(retransmits, struct observe_retransmit_key, __u64, OBSERVE_RETRANSMITS);
+HASH(sources, struct observe_source_key, struct observe_source, OBSERVE_SOURCES);
 HASH(icmp_errors, struct observe_icmp_key, struct observe_icmp, OBSERVE_ICMP);
 
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, OBSERVE_SOURCES);
-	__type(key, struct observe_source_key);
-	__type(value, struct observe_source);
-} sources SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -52,6 +47,21 @@ struct {
 	__type(value, struct ttl_slot);
 } ttls SEC(".maps");
 
+/* The last SYNs, SYN-ACKs and RSTs of this processor: one that passes several devices of a namespace (bridge port and bridge,
+ * VLAN and its lower device) does so in one go, and is one packet. */
+struct pass_slot {
+	__u64 ns;
+	__u32 packet; /* hash of what names it */
+	__u32 unused;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, OBSERVE_PASS_SLOTS);
+	__type(key, __u32);
+	__type(value, struct pass_slot);
+} passes SEC(".maps");
+
 #define COUNT_LOST(member)                                                          \
 	do {                                                                        \
 		__u32 zero_ = 0;                                                    \
@@ -64,3 +74,11 @@ static __always_inline int wanted_netns(__u32 netns)
 {
 	return settings.netns == 0 || settings.netns == netns;
 }
+
+/* A row that is not there after this is a lost one; that another processor was faster is not a loss. */
+#define ADD_ROW(map, key, value, member)                                                       \
+	do {                                                                                   \
+		long failed_ = bpf_map_update_elem(&map, key, value, BPF_NOEXIST);             \
+		if (failed_ && failed_ != -17 /* EEXIST */)                                    \
+			COUNT_LOST(member);                                                    \
+	} while (0)

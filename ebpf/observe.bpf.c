@@ -14,6 +14,79 @@ char LICENSE[] SEC("license") = "GPL";
 
 #define NFCT_PTRMASK (~7UL)
 
+#define PACKET_OTHERHOST 3
+
+/* A VLAN tag that the NIC took off the frame. */
+static __always_inline __u32 hardware_tag(struct sk_buff *skb)
+{
+	__u16 kind = skb->vlan_proto;
+	if (bpf_core_field_exists(skb->vlan_present)) {
+		if (!BPF_CORE_READ_BITFIELD_PROBED(skb, vlan_present))
+			return 0;
+	} else if (!kind) {
+		return 0;
+	}
+	return vlan_tag(bpf_ntohs(kind), skb->vlan_tci);
+}
+
+/* The VLAN device on top of a device that takes frames with the tag; NULL where there is none. */
+static __always_inline struct net_device *vlan_device(struct net_device *device, __u32 tag)
+{
+	struct net_device **part = NULL;
+	struct net_device *found = NULL;
+	struct vlan_info *info;
+	if (!bpf_core_field_exists(device->vlan_info))
+		return NULL;
+	info = BPF_CORE_READ(device, vlan_info);
+	if (!info)
+		return NULL;
+	__u32 slot = (tag & VLAN_TAG_OF_PROVIDER ? 8 : 0) + (tag & VLAN_NUMBER) / 512;
+	const char *arrays = (const char *)info + bpf_core_field_offset(struct vlan_info, grp.vlan_devices_arrays);
+	if (bpf_probe_read_kernel(&part, sizeof(part), arrays + slot * sizeof(part)) || !part)
+		return NULL;
+	if (bpf_probe_read_kernel(&found, sizeof(found), part + (tag & VLAN_NUMBER) % 512))
+		return NULL;
+	return found;
+}
+
+/* Whether a received frame is thrown away by the stack without a look at its packet: it is for another machine (a mirrored
+ * port, a flooding switch), or for a VLAN that this device has not. What a bridge, bond or macvlan does with it, by its
+ * rx_handler, is seen on their own devices. A frame of a VLAN device is taken as received there. */
+static __always_inline int not_for_us(struct sk_buff *skb, struct net_device *device, struct packet *packet)
+{
+	int is_port = BPF_CORE_READ(device, rx_handler) != NULL;
+	if (!is_port && BPF_CORE_READ_BITFIELD_PROBED(skb, pkt_type) == PACKET_OTHERHOST)
+		return 1;
+	__u32 outer = hardware_tag(skb);
+	__u32 inner = outer ? packet->tags[0] : packet->tags[1];
+	if (!outer)
+		outer = packet->tags[0];
+	if (!outer && !inner)
+		return 0;
+	struct net_device *upper = outer ? vlan_device(device, outer) : device;
+	if (upper && inner)
+		upper = vlan_device(upper, inner);
+	if (!upper) /* a bond's VLANs are known to its ports by number only */
+		return !is_port || !bpf_core_field_exists(device->vlan_info) || !BPF_CORE_READ(device, vlan_info);
+	packet->netns = BPF_CORE_READ(upper, nd_net.net, ns.inum);
+	packet->ifindex = (__u32)BPF_CORE_READ(upper, ifindex);
+	return !wanted_netns(packet->netns);
+}
+
+/* Handshakes, resets and ICMP errors; the few packets that are worth a closer look. */
+static __noinline int on_event(const unsigned char *head, struct packet *packet, int direction)
+{
+	if (!packet)
+		return 0;
+	if (packet->protocol != IPPROTO_TCP)
+		return on_icmp(head, packet, direction);
+	if (has_passed(packet, direction))
+		return 0;
+	if (packet->flags & FLAG_RST)
+		return on_reset(packet, direction);
+	return packet->flags & FLAG_ACK ? on_synack(packet, direction) : on_syn(head, packet, direction);
+}
+
 static __always_inline int on_packet(struct sk_buff *skb, int direction)
 {
 	struct packet packet = {};
@@ -25,24 +98,28 @@ static __always_inline int on_packet(struct sk_buff *skb, int direction)
 	if (!device)
 		return 0;
 	packet.netns = device->nd_net.net->ns.inum;
-	if (!wanted_netns(packet.netns))
-		return 0;
 	packet.ifindex = (__u32)device->ifindex;
+	if (ether_type == ETH_P_8021Q || ether_type == ETH_P_8021AD || hardware_tag(skb)) {
+		/* What leaves with a tag has left its VLAN device before. */
+		if (direction == OBSERVE_OUT)
+			return 0;
+	} else if (!wanted_netns(packet.netns)) {
+		return 0;
+	}
 	if (read_packet(head, offset, ether_type, &packet))
 		return 0;
 	if (packet.protocol == IPPROTO_TCP) {
-		if (packet.flags & FLAG_RST)
-			return on_reset(&packet, direction);
-		if (packet.flags & FLAG_SYN)
-			return packet.flags & FLAG_ACK ? on_synack(&packet, direction)
-						       : on_syn(head, &packet, direction);
-		if (direction == OBSERVE_IN)
-			remember_ttl(&packet);
+		if (!(packet.flags & (FLAG_SYN | FLAG_RST))) {
+			if (direction == OBSERVE_IN)
+				remember_ttl(&packet);
+			return 0;
+		}
+	} else if (packet.protocol != IPPROTO_ICMP && packet.protocol != IPPROTO_ICMPV6) {
 		return 0;
 	}
-	if (packet.protocol == IPPROTO_ICMP || packet.protocol == IPPROTO_ICMPV6)
-		return on_icmp(head, &packet, direction);
-	return 0;
+	if (direction == OBSERVE_IN && not_for_us(skb, device, &packet))
+		return 0;
+	return on_event(head, &packet, direction);
 }
 
 SEC("tp_btf/netif_receive_skb")
@@ -55,6 +132,34 @@ SEC("tp_btf/net_dev_queue")
 int BPF_PROG(observe_transmit, struct sk_buff *skb)
 {
 	return on_packet(skb, OBSERVE_OUT);
+}
+
+/* The handshake that the dropped packet belongs to is told of it. */
+static __noinline int on_flow_drop(struct packet *packet, __u64 place, __u32 reason, int has_conntrack)
+{
+	struct observe_flow_key key = {};
+	if (!packet)
+		return 0;
+	int synack = (packet->flags & (FLAG_SYN | FLAG_ACK)) == (FLAG_SYN | FLAG_ACK);
+	flow_key_of(packet, synack, &key);
+	struct observe_flow *flow = bpf_map_lookup_elem(&flows, &key);
+	if (!flow)
+		return 0;
+	if (synack) {
+		flow->synack_drops++;
+		flow->synack_drop_reason = reason;
+		flow->synack_drop_place = place;
+	} else if (packet->flags & FLAG_SYN) {
+		flow->drops++;
+		flow->drop_reason = reason;
+		flow->drop_place = place;
+		flow->drop_has_conntrack = (__u8)has_conntrack;
+	} else {
+		flow->ack_drops++;
+		flow->ack_drop_reason = reason;
+		flow->ack_drop_place = place;
+	}
+	return 0;
 }
 
 static __always_inline int on_drop(struct sk_buff *skb, __u64 place, __u32 reason)
@@ -99,28 +204,15 @@ static __always_inline int on_drop(struct sk_buff *skb, __u64 place, __u32 reaso
 		first.ether_type = packet.ether_type;
 		first.tcp_flags = packet.flags;
 		first.has_conntrack = (__u8)has_conntrack;
-		if (bpf_map_update_elem(&drops, &key, &first, BPF_NOEXIST) == -7)
-			COUNT_LOST(drops);
+		ADD_ROW(drops, &key, &first, drops);
 		drop = bpf_map_lookup_elem(&drops, &key);
 	}
 	if (drop) {
 		__sync_fetch_and_add(&drop->count, 1);
 		drop->last_ns = now;
 	}
-	if (is_ip && packet.protocol == IPPROTO_TCP) {
-		struct observe_flow_key flow_key = {};
-		flow_key_of(&packet, 0, &flow_key);
-		struct observe_flow *flow = bpf_map_lookup_elem(&flows, &flow_key);
-		if (flow && (packet.flags & (FLAG_SYN | FLAG_ACK)) == FLAG_SYN) {
-			flow->drops++;
-			flow->drop_reason = reason;
-			flow->drop_place = place;
-			flow->drop_has_conntrack = (__u8)has_conntrack;
-		} else if (flow) {
-			flow->ack_drops++;
-			flow->ack_drop_reason = reason;
-		}
-	}
+	if (is_ip && packet.protocol == IPPROTO_TCP)
+		return on_flow_drop(&packet, place, reason, has_conntrack);
 	return 0;
 }
 
@@ -155,7 +247,7 @@ static __always_inline void addresses_of(const struct sock_common *common, struc
 static __always_inline void count_retransmit(const struct sock_common *common, __u8 kind, __u16 local_port)
 {
 	struct observe_retransmit_key key = {};
-	__u64 one = 1;
+	__u64 none = 0;
 	key.netns = common->skc_net.net->ns.inum;
 	if (!wanted_netns(key.netns))
 		return;
@@ -164,10 +256,12 @@ static __always_inline void count_retransmit(const struct sock_common *common, _
 	key.remote_port = bpf_ntohs(common->skc_dport);
 	key.kind = kind;
 	__u64 *count = bpf_map_lookup_elem(&retransmits, &key);
+	if (!count) {
+		ADD_ROW(retransmits, &key, &none, retransmits);
+		count = bpf_map_lookup_elem(&retransmits, &key);
+	}
 	if (count)
 		__sync_fetch_and_add(count, 1);
-	else if (bpf_map_update_elem(&retransmits, &key, &one, BPF_NOEXIST) == -7)
-		COUNT_LOST(retransmits);
 }
 
 SEC("tp_btf/tcp_retransmit_skb")
@@ -217,8 +311,7 @@ static __always_inline void note_stack_reset(struct observe_reset_key *key, __u3
 	struct observe_reset *reset = bpf_map_lookup_elem(&resets, key);
 	if (!reset) {
 		struct observe_reset first = {};
-		if (bpf_map_update_elem(&resets, key, &first, BPF_NOEXIST) == -7)
-			COUNT_LOST(resets);
+		ADD_ROW(resets, key, &first, resets);
 		reset = bpf_map_lookup_elem(&resets, key);
 		if (!reset)
 			return;

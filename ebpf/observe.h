@@ -15,6 +15,7 @@
 #define OBSERVE_SOURCES 16384
 #define OBSERVE_ICMP 1024
 #define OBSERVE_TTL_SLOTS 16384
+#define OBSERVE_PASS_SLOTS 128
 
 struct observe_address {
 	__u8 bytes[16]; /* IPv4 as ::ffff:a.b.c.d */
@@ -33,7 +34,11 @@ struct observe_flow {
 	__u64 first_ns; /* CLOCK_MONOTONIC of the first SYN seen */
 	__u64 last_ns;  /* of the last SYN seen */
 	__u64 answered_ns; /* of the first SYN-ACK, 0: none */
-	__u64 drop_place; /* kernel address where the last drop of one of its packets was reported */
+	__u64 pass_ns[2];  /* of the last SYN in each observe_direction, to know it again on the next device */
+	__u64 synack_ns[2];
+	__u64 drop_place; /* kernel address where the last drop of one of its SYNs was reported */
+	__u64 ack_drop_place; /* of one of its packets without SYN */
+	__u64 synack_drop_place; /* of one of the SYN-ACKs */
 	__u32 syns_in;    /* SYNs received, repetitions among them */
 	__u32 syns_out;   /* SYNs sent or forwarded */
 	__u32 synacks_in;
@@ -44,6 +49,10 @@ struct observe_flow {
 	__u32 drop_reason;
 	__u32 ack_drops;  /* drop events of its packets without SYN */
 	__u32 ack_drop_reason;
+	__u32 synack_drops; /* drop events of the SYN-ACKs that answer it */
+	__u32 synack_drop_reason;
+	__u32 earlier_attempts; /* attempts before this one from the same port to the same port, with nothing in answer */
+	__u32 earlier_syns;     /* SYNs of those */
 	__u32 ifindex;    /* where the first SYN came in or went out */
 	__u8 has_timestamp;
 	__u8 completed;   /* the server side became ESTABLISHED */

@@ -23,6 +23,10 @@
 #define FLAG_RST 0x04
 #define FLAG_ACK 0x10
 
+#define VLAN_TAG 0x10000
+#define VLAN_TAG_OF_PROVIDER 0x1000 /* 802.1ad */
+#define VLAN_NUMBER 0x0fff
+
 struct packet {
 	struct observe_address source;
 	struct observe_address destination;
@@ -30,6 +34,7 @@ struct packet {
 	__u32 ifindex;
 	__u32 sequence;
 	__u32 header_offset; /* of the transport header from skb->head */
+	__u32 tags[2];       /* VLAN tags in the frame, outer one first: VLAN_TAG, its kind and its number; 0: none */
 	__u16 source_port;
 	__u16 destination_port;
 	__u16 ip_id;
@@ -59,6 +64,13 @@ struct wire_ports {
 	__u8 flags;
 };
 
+/* Number 0 is a priority without a VLAN. */
+static __always_inline __u32 vlan_tag(__u16 ether_type, __u16 control)
+{
+	__u32 number = control & VLAN_NUMBER;
+	return number ? VLAN_TAG | (ether_type == ETH_P_8021AD ? VLAN_TAG_OF_PROVIDER : 0) | number : 0;
+}
+
 /* Reads IP and transport header at an offset from skb->head. Not zero: no IPv4 or IPv6 packet, or not its first fragment. */
 static __always_inline int read_packet(const unsigned char *head, __u32 offset, __u16 ether_type, struct packet *packet)
 {
@@ -69,11 +81,13 @@ static __always_inline int read_packet(const unsigned char *head, __u32 offset, 
 		if (bpf_probe_read_kernel(tag, sizeof(tag), head + offset))
 			return 1;
 		offset += 4;
+		packet->tags[0] = vlan_tag(ether_type, bpf_ntohs(tag[0]));
 		ether_type = bpf_ntohs(tag[1]);
 		if (ether_type == ETH_P_8021Q) {
 			if (bpf_probe_read_kernel(tag, sizeof(tag), head + offset))
 				return 1;
 			offset += 4;
+			packet->tags[1] = vlan_tag(ether_type, bpf_ntohs(tag[0]));
 			ether_type = bpf_ntohs(tag[1]);
 		}
 		packet->ether_type = ether_type;
