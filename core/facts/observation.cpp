@@ -62,6 +62,18 @@ std::string_view name_of(SynReason reason) {
   return "";
 }
 
+std::string_view name_of(HandshakeStage stage) {
+  switch (stage) {
+    case HandshakeStage::syn:
+      return "syn";
+    case HandshakeStage::synack:
+      return "synack";
+    case HandshakeStage::ack:
+      return "ack";
+  }
+  return "";
+}
+
 std::string_view name_of(Certainty certainty) {
   switch (certainty) {
     case Certainty::unknown:
@@ -139,6 +151,9 @@ const TableInfo& SynSummary::table() {
                                           "Connections that were established")
           .column<&SynSummary::refused>("refused", "packets", "handshake trace", "RSTs sent in answer to a SYN")
           .column<&SynSummary::unanswered>("unanswered", "", "handshake trace", "Attempts that got no answer at all")
+          .column<&SynSummary::acks_dropped>(
+              "acks_dropped", "", "handshake trace, kfree_skb",
+              "Answered attempts that never completed because their last ACK was dropped")
           .column<&SynSummary::untracked>("untracked", "packets", "handshake trace",
                                           "SYNs that are counted here while no row of their own could be kept")
           .column<&SynSummary::peers>("peers", "", "handshake trace",
@@ -153,7 +168,7 @@ const TableInfo& SynSummary::table() {
 const TableInfo& UnansweredSyn::table() {
   static const TableInfo info =
       TableBuilder<UnansweredSyn>("unanswered_syns",
-                                  "Connection attempts without an answer during the observation, one row each")
+                                  "Connection attempts that came to nothing during the observation, one row each")
           .key<&UnansweredSyn::netns>("netns", "", "namespace of the device or socket", "Network namespace")
           .key<&UnansweredSyn::direction>("direction", "", "handshake trace",
                                           "in: to this namespace; out: from it; forwarded: through it")
@@ -164,8 +179,13 @@ const TableInfo& UnansweredSyn::table() {
                                       "The other end: for in, the address that was asked")
           .key<&UnansweredSyn::local_port>("local_port", "", "handshake trace", "Its port")
           .column<&UnansweredSyn::listening>("listening", "", "sock_diag", "Whether a socket listens there")
+          .column<&UnansweredSyn::stage>("stage", "", "handshake trace",
+                                         "How far it came: syn: the SYN was not answered; synack: the SYN-ACK was "
+                                         "dropped or not acknowledged; ack: the last ACK was dropped")
           .column<&UnansweredSyn::attempts>("attempts", "packets", "handshake trace",
                                             "SYNs seen, repetitions among them")
+          .column<&UnansweredSyn::dropped>("dropped", "packets", "kfree_skb",
+                                           "Packets of that stage that the kernel told to have dropped")
           .column<&UnansweredSyn::first_ms>("first_ms", "ms", "bpf_ktime_get_ns",
                                             "First SYN, since the start of the observation")
           .column<&UnansweredSyn::last_ms>("last_ms", "ms", "bpf_ktime_get_ns",

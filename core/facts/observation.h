@@ -29,16 +29,17 @@ struct SynSummary {
   Symbol netns;
   IpAddress address;
   std::uint16_t port = 0;
-  bool listening = false;        // a socket listens there
-  std::uint64_t received = 0;    // SYNs received, repetitions among them
-  std::uint64_t repeated = 0;    // of those, repetitions
-  std::uint64_t attempts = 0;    // connection attempts: received without repetitions
-  std::uint64_t answered = 0;    // attempts that were answered by a SYN-ACK
-  std::uint64_t synacks = 0;     // SYN-ACKs sent, repetitions among them
-  std::uint64_t completed = 0;   // connections that became ESTABLISHED
-  std::uint64_t refused = 0;     // RSTs sent in answer to a SYN
-  std::uint64_t unanswered = 0;  // attempts with neither SYN-ACK nor RST, older than the grace at the window's end
-  std::uint64_t untracked = 0;   // SYNs counted here of which no single row could be kept
+  bool listening = false;          // a socket listens there
+  std::uint64_t received = 0;      // SYNs received, repetitions among them
+  std::uint64_t repeated = 0;      // of those, repetitions
+  std::uint64_t attempts = 0;      // connection attempts: received without repetitions
+  std::uint64_t answered = 0;      // attempts that were answered by a SYN-ACK
+  std::uint64_t synacks = 0;       // SYN-ACKs sent, repetitions among them
+  std::uint64_t completed = 0;     // connections that became ESTABLISHED
+  std::uint64_t refused = 0;       // RSTs sent in answer to a SYN
+  std::uint64_t unanswered = 0;    // attempts with neither SYN-ACK nor RST, older than the grace at the window's end
+  std::uint64_t acks_dropped = 0;  // answered attempts that never completed because their last ACK was dropped
+  std::uint64_t untracked = 0;     // SYNs counted here of which no single row could be kept
   std::optional<std::uint64_t> peers;  // source addresses of the unanswered attempts; NULL when some are untracked
   std::uint32_t span_ms = 0;
   Witness source = Witness::none;
@@ -60,7 +61,7 @@ enum class SynReason : std::uint8_t {
   memory,
   listener_refused,  // the listener dropped it and its queues were not full: no route back, LSM, no memory
   other_drop,        // the kernel told a reason that has no name of its own here: see drop_reason
-  answer_lost,       // SYN-ACK left and was not acknowledged, or never left the host
+  answer_lost,       // the SYN-ACK never left the host, or left again and again and was not acknowledged
   no_answer,         // outgoing: nothing came back
 };
 [[nodiscard]] std::string_view name_of(SynReason reason);
@@ -72,7 +73,15 @@ enum class Certainty : std::uint8_t {
 };
 [[nodiscard]] std::string_view name_of(Certainty certainty);
 
-// One connection attempt without an answer.
+// Where a handshake came to nothing.
+enum class HandshakeStage : std::uint8_t {
+  syn,     // the SYN was not answered
+  synack,  // the SYN-ACK was dropped on its way out, or left again and again and was not acknowledged
+  ack,     // the last ACK was dropped: the client believes that it is connected
+};
+[[nodiscard]] std::string_view name_of(HandshakeStage stage);
+
+// One connection attempt without an answer, or whose answer or last ACK was lost.
 struct UnansweredSyn {
   Symbol netns;
   Direction direction = Direction::in;
@@ -81,7 +90,9 @@ struct UnansweredSyn {
   IpAddress local;  // the other end
   std::uint16_t local_port = 0;
   bool listening = false;  // a socket listens on local and local_port (in)
-  std::uint32_t attempts = 0;
+  HandshakeStage stage = HandshakeStage::syn;
+  std::uint32_t attempts = 0;  // SYNs, repetitions among them
+  std::uint32_t dropped = 0;   // drop events that named its own packets of the stage
   std::uint32_t first_ms = 0;  // since the window's start
   std::uint32_t last_ms = 0;
   bool timestamp_option = false;

@@ -25,20 +25,41 @@ constexpr std::array kWords = {
     Word{"SOCKET_RCVBUFF", SynReason::memory},           Word{"NOMEM", SynReason::memory},
 };
 
+std::string_view packet_of(facts::HandshakeStage stage) {
+  switch (stage) {
+    case facts::HandshakeStage::syn:
+      return "its SYN";
+    case facts::HandshakeStage::synack:
+      return "the SYN-ACK";
+    case facts::HandshakeStage::ack:
+      return "its last ACK";
+  }
+  return "";
+}
+
+bool by_netfilter(const SynStory& story) {
+  return story.drop_reason == "NETFILTER_DROP" ||
+         (story.drop_reason.empty() &&
+          (story.drop_place.starts_with("nf_hook_slow") || story.drop_place.starts_with("nft_do_chain")));
+}
+
+// TCP itself dropped it without saying why: what a listener refuses looks so on kernels that tell no reasons, and a
+// last ACK on those before 6.15.
+bool dropped_without_a_word(const SynStory& story) {
+  return (story.drop_reason.empty() || story.drop_reason == "NOT_SPECIFIED") && story.drop_place.starts_with("tcp_");
+}
+
 SynVerdict of_dropped(const SynStory& story, const Surroundings& around) {
   SynVerdict verdict;
   verdict.certainty = Certainty::seen;
-  verdict.reason = SynReason::other_drop;
-  verdict.witnesses =
-      fmt::format("the kernel dropped it: {}{}{}", story.drop_reason.empty() ? "no reason told" : story.drop_reason,
-                  story.drop_place.empty() ? "" : " at ", story.drop_place);
+  verdict.reason = story.stage == facts::HandshakeStage::synack ? SynReason::answer_lost : SynReason::other_drop;
+  verdict.witnesses = fmt::format("the kernel dropped {}: {}{}{}", packet_of(story.stage),
+                                  story.drop_reason.empty() ? "no reason told" : story.drop_reason,
+                                  story.drop_place.empty() ? "" : " at ", story.drop_place);
   for (const Word& word : kWords) {
     if (word.name == story.drop_reason) verdict.reason = word.reason;
   }
-  const bool by_netfilter = story.drop_reason == "NETFILTER_DROP" ||
-                            (story.drop_reason.empty() && (story.drop_place.starts_with("nf_hook_slow") ||
-                                                           story.drop_place.starts_with("nft_do_chain")));
-  if (by_netfilter) {
+  if (by_netfilter(story)) {
     // A rule drops a packet that conntrack has seen; conntrack itself drops one that it could not take in.
     const bool full = around.conntrack_count && around.conntrack_max && *around.conntrack_max > 0 &&
                       *around.conntrack_count * 100 >= *around.conntrack_max * 98;
@@ -52,10 +73,8 @@ SynVerdict of_dropped(const SynStory& story, const Surroundings& around) {
   return verdict;
 }
 
-}  // namespace
-
-SynVerdict infer_reason(const SynStory& story, const Surroundings& around) {
-  if (story.dropped) return of_dropped(story, around);
+// From the listener's own counts and queues.
+SynVerdict of_listener(const SynStory& story, const Surroundings& around) {
   SynVerdict verdict;
   if (story.listener == nullptr) {
     verdict.witnesses = "nobody listens there, and neither an RST nor a drop was seen";
@@ -77,7 +96,7 @@ SynVerdict infer_reason(const SynStory& story, const Surroundings& around) {
                    (reserved_from > 0 && static_cast<std::int64_t>(listener.half_open_max) >= reserved_from));
   if (listener.samples_full > 0) {
     verdict.reason = SynReason::accept_queue_full;
-  } else if (half_open_full) {
+  } else if (half_open_full && story.stage == facts::HandshakeStage::syn) {
     verdict.reason = SynReason::syn_queue_full;
     verdict.witnesses += fmt::format(", cookies off, tcp_max_syn_backlog {}", around.max_syn_backlog.value_or(0));
   } else if (around.listen_overflows.by() > 0) {
@@ -88,6 +107,27 @@ SynVerdict infer_reason(const SynStory& story, const Surroundings& around) {
     verdict.reason = SynReason::listener_refused;
   }
   return verdict;
+}
+
+}  // namespace
+
+SynVerdict infer_reason(const SynStory& story, const Surroundings& around) {
+  if (story.dropped > 0 && dropped_without_a_word(story)) {
+    if (story.timestamp_option && around.paws.by() > 0) {
+      return {SynReason::paws, Certainty::inferred,
+              fmt::format("TCP dropped {} without a word, and rejected {} segments for their timestamps meanwhile",
+                          packet_of(story.stage), around.paws.by())};
+    }
+    SynVerdict verdict = of_listener(story, around);
+    if (verdict.certainty != Certainty::unknown || story.stage == facts::HandshakeStage::ack) return verdict;
+  }
+  if (story.dropped > 0) return of_dropped(story, around);
+  if (story.stage == facts::HandshakeStage::synack) {
+    return {SynReason::answer_lost, Certainty::inferred,
+            fmt::format("{} SYN-ACKs left and no ACK came: lost on the way, or a client that does not exist",
+                        story.synacks)};
+  }
+  return of_listener(story, around);
 }
 
 }  // namespace hostcheck::observe

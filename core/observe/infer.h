@@ -13,13 +13,14 @@ namespace hostcheck::observe {
 
 // What is known of one attempt.
 struct SynStory {
-  bool listening = false;
+  facts::HandshakeStage stage = facts::HandshakeStage::syn;  // where it came to nothing
   const WatchedListener* listener = nullptr;  // the one that takes SYNs to that port; nullptr where nobody listens
-  bool timestamp_option = false;
-  bool dropped = false;  // a drop event named this very packet
-  bool drop_has_conntrack = false;
-  std::string_view drop_reason;  // the kernel's word without SKB_DROP_REASON_; "" where it tells none
-  std::string_view drop_place;   // kernel function; "" where it is not known
+  bool timestamp_option = false;              // of its SYN
+  std::uint32_t synacks = 0;                  // SYN-ACKs that left, repetitions among them
+  std::uint32_t dropped = 0;                  // drop events that named its own packets of that stage
+  bool drop_has_conntrack = false;            // the dropped packet had a conntrack entry
+  std::string_view drop_reason;               // the kernel's word without SKB_DROP_REASON_; "" where it tells none
+  std::string_view drop_place;                // kernel function; "" where it is not known
 };
 
 struct SynVerdict {

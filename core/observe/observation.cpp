@@ -94,6 +94,8 @@ Names Observation::State::names() const {
   for (const auto& [key, flow] : record->flows) {
     if (!around.contains(key.netns)) continue;
     if (flow.drops > 0) places.insert(flow.drop_place);
+    if (flow.ack_drops > 0) places.insert(flow.ack_drop_place);
+    if (flow.synack_drops > 0) places.insert(flow.synack_drop_place);
     interfaces.insert({key.netns, flow.ifindex});
   }
   if (!places.empty()) {

@@ -16,23 +16,23 @@ std::optional<std::int64_t> read_setting(std::string_view path) {
   return text ? parse_number<std::int64_t>(trim(*text)) : std::nullopt;
 }
 
-// One TcpExt counter out of the pairs of lines of /proc/net/netstat.
-std::optional<std::uint64_t> tcp_ext_counter(std::string_view wanted) {
-  const auto text = kernel::FileTree().read("/proc/net/netstat");
-  if (!text) return std::nullopt;
+// TcpExt counters out of the pairs of lines of /proc/net/netstat; absent what the kernel does not have.
+std::map<std::string_view, std::uint64_t> tcp_ext_counters(std::string_view text) {
+  std::map<std::string_view, std::uint64_t> counters;
   std::vector<std::string_view> names;
-  for (const std::string_view line : split_lines(*text)) {
+  for (const std::string_view line : split_lines(text)) {
     if (!line.starts_with("TcpExt:")) continue;
     const auto fields = split_fields(line);
     if (names.empty()) {
       names = fields;
       continue;
     }
-    const auto found = std::find(names.begin(), names.end(), wanted);
-    const auto index = static_cast<std::size_t>(found - names.begin());
-    return index < fields.size() ? parse_number<std::uint64_t>(fields[index]) : std::nullopt;
+    for (std::size_t i = 0; i < std::min(names.size(), fields.size()); ++i) {
+      if (const auto value = parse_number<std::uint64_t>(fields[i])) counters[names[i]] = *value;
+    }
+    break;
   }
-  return std::nullopt;
+  return counters;
 }
 
 }  // namespace
@@ -104,8 +104,16 @@ Result<void> Surroundings::sample() {
       }
     }
   }
-  listen_overflows.last = tcp_ext_counter("ListenOverflows");
-  if (!listen_overflows.first) listen_overflows.first = listen_overflows.last;
+  if (const auto text = kernel::FileTree().read("/proc/net/netstat")) {
+    const auto counters = tcp_ext_counters(*text);
+    const auto told = [&](std::string_view name) {
+      const auto found = counters.find(name);
+      return found == counters.end() ? std::optional<std::uint64_t>() : found->second;
+    };
+    listen_overflows.add(told("ListenOverflows"));
+    const auto established = told("PAWSEstab");
+    if (established) paws.add(*established + told("PAWSTimewait").value_or(0));
+  }
   if (const auto count = read_setting("/proc/sys/net/netfilter/nf_conntrack_count")) {
     conntrack_count = std::max(conntrack_count.value_or(0), *count);
   }
@@ -119,17 +127,38 @@ void Surroundings::read_limits() {
   if (const auto addresses = kernel::local_addresses()) addresses_.insert(addresses->begin(), addresses->end());
 }
 
-const WatchedListener* Surroundings::listener_for(const IpAddress& address, std::uint16_t port) const {
-  const WatchedListener* best = nullptr;
+std::vector<const WatchedListener*> Surroundings::sockets_for(const IpAddress& address, std::uint16_t port) const {
+  std::vector<const WatchedListener*> best;
+  int best_rank = 0;
   for (const auto& [cookie, watched] : listeners_) {
     if (watched.port != port) continue;
-    if (watched.address == address) return &watched;
     // A socket on :: takes IPv4 too unless it is told not to; one on 0.0.0.0 takes IPv4 only.
-    const bool takes = watched.address.is_any() &&
-                       (watched.address.family() == address.family() || watched.address.family() == Family::ipv6);
-    if (takes && (best == nullptr || watched.address.family() == address.family())) best = &watched;
+    const int rank = watched.address == address                     ? 3
+                     : !watched.address.is_any()                    ? 0
+                     : watched.address.family() == address.family() ? 2
+                     : watched.address.family() == Family::ipv6     ? 1
+                                                                    : 0;
+    if (rank == 0 || rank < best_rank) continue;
+    if (rank > best_rank) best.clear();
+    best_rank = rank;
+    best.push_back(&watched);
   }
   return best;
+}
+
+std::optional<WatchedListener> Surroundings::listener_for(const IpAddress& address, std::uint16_t port) const {
+  std::optional<WatchedListener> all;
+  std::uint64_t drops = 0;
+  for (const WatchedListener* each : sockets_for(address, port)) {
+    drops += each->drops();
+    const bool fuller = !all || each->samples_full > all->samples_full ||
+                        (each->samples_full == all->samples_full && each->queue_max > all->queue_max);
+    const std::uint32_t half_open = std::max(each->half_open_max, all ? all->half_open_max : 0U);
+    if (fuller) all = *each;
+    all->half_open_max = half_open;
+  }
+  if (all) all->drops_last = all->drops_first + drops;
+  return all;
 }
 
 bool Surroundings::is_local(const IpAddress& address) const {

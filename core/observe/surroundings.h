@@ -50,8 +50,11 @@ class Surroundings {
 
   [[nodiscard]] const kernel::NetnsInfo& netns() const { return netns_; }
   [[nodiscard]] const std::map<std::uint64_t, WatchedListener>& listeners() const { return listeners_; }  // by cookie
-  // The socket that takes SYNs to this address and port: bound to the address, or to any.
-  [[nodiscard]] const WatchedListener* listener_for(const IpAddress& address, std::uint16_t port) const;
+  // What takes SYNs to this address and port: bound to the address, or to any. Sockets that share the port
+  // (SO_REUSEPORT) are told as one: their drops together, the queue of the fullest.
+  [[nodiscard]] std::optional<WatchedListener> listener_for(const IpAddress& address, std::uint16_t port) const;
+  // The sockets of listener_for(); more than one only where they share the port.
+  [[nodiscard]] std::vector<const WatchedListener*> sockets_for(const IpAddress& address, std::uint16_t port) const;
   [[nodiscard]] bool is_local(const IpAddress& address) const;
 
   std::optional<std::int64_t> syncookies;       // net.ipv4.tcp_syncookies
@@ -62,9 +65,14 @@ class Surroundings {
   struct Moved {
     std::optional<std::uint64_t> first;
     std::optional<std::uint64_t> last;
+    void add(std::optional<std::uint64_t> now) {
+      last = now;
+      if (!first) first = now;
+    }
     [[nodiscard]] std::uint64_t by() const { return first && last && *last > *first ? *last - *first : 0; }
   };
   Moved listen_overflows;
+  Moved paws;  // PAWSEstab and PAWSTimewait together
 
  private:
   kernel::NetnsInfo netns_;

@@ -13,36 +13,6 @@ namespace {
 using facts::Direction;
 using facts::Witness;
 
-// A SYN younger than this at the window's end may still be answered.
-constexpr std::uint64_t kGraceNs = 100'000'000;
-// An own SYN counts as unanswered when it was sent again, or after TCP's first retransmission time-out.
-constexpr std::uint64_t kOwnGraceNs = 1'000'000'000;
-
-const Surroundings* around_of(const Seen& seen, std::uint32_t netns) {
-  const auto found = seen.around.find(netns);
-  return found == seen.around.end() ? nullptr : &found->second;
-}
-
-std::uint32_t since_start(const Seen& seen, std::uint64_t ns) {
-  return ns <= seen.record.started_ns ? 0 : static_cast<std::uint32_t>((ns - seen.record.started_ns) / 1'000'000);
-}
-
-Symbol interface_of(const Seen& seen, facts::Facts& out, std::uint32_t netns, std::uint32_t ifindex) {
-  const auto found = seen.names.interfaces.find({netns, ifindex});
-  return found == seen.names.interfaces.end() ? Symbol{} : out.intern(found->second);
-}
-
-std::string_view place_of(const Seen& seen, std::uint64_t address) {
-  const auto found = seen.names.places.find(address);
-  return found == seen.names.places.end() ? std::string_view{} : std::string_view(found->second);
-}
-
-std::string_view drop_word(const Seen& seen, std::uint32_t reason) {
-  if (!seen.record.has_drop_reasons) return {};
-  const auto found = seen.names.drop_reasons.find(reason);
-  return found == seen.names.drop_reasons.end() ? std::string_view{} : std::string_view(found->second);
-}
-
 Symbol protocol_name(facts::Facts& out, std::uint8_t protocol) {
   switch (protocol) {
     case 1:
@@ -58,127 +28,7 @@ Symbol protocol_name(facts::Facts& out, std::uint8_t protocol) {
   }
 }
 
-std::uint32_t span_of(const Seen& seen) {
-  return static_cast<std::uint32_t>(seen.span.count());
-}
-
-// Towards this namespace, from it, or through it.
-Direction direction_of(const Surroundings& around, const IpAddress& source, const IpAddress& destination) {
-  if (around.is_local(destination)) return Direction::in;
-  return around.is_local(source) ? Direction::out : Direction::forwarded;
-}
-
-bool is_unanswered(const Seen& seen, const observe_flow& flow, Direction direction) {
-  if (flow.answered_ns != 0 || flow.reset_in != 0 || flow.reset_out != 0 || flow.completed != 0) return false;
-  const std::uint64_t end = seen.record.ended_ns;
-  if (direction == Direction::in) {
-    return flow.syns_in > 0 && (flow.syns_in > 1 || flow.drops > 0 || flow.last_ns + kGraceNs < end);
-  }
-  return std::max(flow.syns_in, flow.syns_out) > 1 || flow.first_ns + kOwnGraceNs < end;
-}
-
 }  // namespace
-
-IpAddress address_of(const observe_address& raw) {
-  const IpAddress address = IpAddress::from_bytes(raw.bytes);
-  return address.is_v4_mapped() ? IpAddress::from_bytes(std::span(raw.bytes).subspan(12)) : address;
-}
-
-void fill_syns(const Seen& seen, facts::Facts& out) {
-  struct Unanswered {
-    std::uint64_t attempts = 0;
-    std::set<IpAddress> peers;
-  };
-  std::map<std::pair<std::uint32_t, std::pair<IpAddress, std::uint16_t>>, Unanswered> unanswered;
-  for (const auto& [key, flow] : seen.record.flows) {
-    const Surroundings* around = around_of(seen, key.netns);
-    const IpAddress destination = address_of(key.destination);
-    if (around == nullptr || !around->is_local(destination) || !is_unanswered(seen, flow, Direction::in)) continue;
-    Unanswered& entry = unanswered[{key.netns, {destination, key.destination_port}}];
-    ++entry.attempts;
-    entry.peers.insert(address_of(key.source));
-  }
-  auto& rows = out.rows<facts::SynSummary>();
-  for (const auto& [key, service] : seen.record.services) {
-    const Surroundings* around = around_of(seen, key.netns);
-    const IpAddress address = address_of(key.address);
-    if (around == nullptr || !around->is_local(address)) continue;
-    facts::SynSummary row;
-    row.netns = out.intern(around->netns().name);
-    row.address = address;
-    row.port = key.port;
-    row.listening = around->listener_for(address, key.port) != nullptr;
-    row.received = service.syns;
-    row.repeated = service.repeated;
-    row.attempts = service.syns - std::min(service.syns, service.repeated);
-    row.answered = service.answered;
-    row.synacks = service.synacks;
-    row.completed = service.completed;
-    row.refused = service.resets;
-    row.untracked = service.untracked;
-    const auto found = unanswered.find({key.netns, {address, key.port}});
-    if (found != unanswered.end()) row.unanswered = found->second.attempts;
-    if (service.untracked == 0) {
-      row.peers = found == unanswered.end() ? 0 : found->second.peers.size();
-    } else {
-      // Single attempts did not fit; the port's own counts still hold.
-      const std::uint64_t settled = row.synacks + row.refused;
-      row.unanswered = row.attempts > settled ? row.attempts - settled : 0;
-    }
-    row.span_ms = span_of(seen);
-    row.source = Witness::bpf;
-    rows.push_back(row);
-  }
-}
-
-void fill_unanswered_syns(const Seen& seen, facts::Facts& out) {
-  auto& rows = out.rows<facts::UnansweredSyn>();
-  for (const auto& [key, flow] : seen.record.flows) {
-    const Surroundings* around = around_of(seen, key.netns);
-    if (around == nullptr) continue;
-    const IpAddress source = address_of(key.source);
-    const IpAddress destination = address_of(key.destination);
-    const Direction direction = direction_of(*around, source, destination);
-    if (!is_unanswered(seen, flow, direction)) continue;
-    facts::UnansweredSyn row;
-    row.netns = out.intern(around->netns().name);
-    row.direction = direction;
-    const bool incoming = direction != Direction::out;
-    row.peer = incoming ? source : destination;
-    row.peer_port = incoming ? key.source_port : key.destination_port;
-    row.local = incoming ? destination : source;
-    row.local_port = incoming ? key.destination_port : key.source_port;
-    row.attempts = direction == Direction::in ? flow.syns_in : std::max(flow.syns_in, flow.syns_out);
-    row.first_ms = since_start(seen, flow.first_ns);
-    row.last_ms = since_start(seen, flow.last_ns);
-    row.timestamp_option = flow.has_timestamp != 0;
-    if (row.timestamp_option) row.timestamp_value = flow.ts_value;
-    row.ifname = interface_of(seen, out, key.netns, flow.ifindex);
-    if (flow.drops > 0) {
-      row.drop_reason = out.intern(drop_word(seen, flow.drop_reason));
-      row.drop_place = out.intern(place_of(seen, flow.drop_place));
-    }
-    const WatchedListener* listener =
-        direction == Direction::in ? around->listener_for(destination, key.destination_port) : nullptr;
-    row.listening = listener != nullptr;
-    if (direction == Direction::in || flow.drops > 0) {
-      const SynVerdict verdict =
-          infer_reason({row.listening, listener, row.timestamp_option, flow.drops > 0, flow.drop_has_conntrack != 0,
-                        row.drop_reason.view(), row.drop_place.view()},
-                       *around);
-      row.reason = verdict.reason;
-      row.certainty = verdict.certainty;
-      row.witnesses = out.intern(verdict.witnesses);
-    } else {
-      row.reason = facts::SynReason::no_answer;
-      row.certainty = facts::Certainty::seen;
-      row.witnesses = out.intern(fmt::format("{} SYNs left and nothing came back", row.attempts));
-    }
-    row.span_ms = span_of(seen);
-    row.source = Witness::bpf;
-    rows.push_back(row);
-  }
-}
 
 void fill_drops(const Seen& seen, facts::Facts& out) {
   auto& rows = out.rows<facts::Drop>();
@@ -367,18 +217,21 @@ void fill_lost_events(const Seen& seen, facts::Facts& out) {
 }
 
 void note_lost(const observe_lost& lost, const facts::Request& request, facts::Facts& out) {
-  const auto note = [&](std::string_view table, std::uint64_t events, std::uint64_t limit) {
+  constexpr std::string_view kShorter = "observe for a shorter time";
+  const auto note = [&](std::string_view table, std::uint64_t events, std::uint64_t limit, std::string_view holds) {
     if (events == 0 || request.find(table) == request.end()) return;
     out.add_absence(table, {},
                     make_error(ErrorCode::limit, "observe", table,
-                               fmt::format("{} events did not fit its {} rows", events, limit)));
+                               fmt::format("{} events did not fit its {} rows; {}", events, limit, holds)),
+                    kShorter);
   };
-  note("unanswered_syns", lost.flows, OBSERVE_FLOWS);
-  note("syns", lost.services, OBSERVE_SERVICES);
-  note("drops", lost.drops, OBSERVE_DROPS);
-  note("resets", lost.resets, OBSERVE_RESETS);
-  note("retransmits", lost.retransmits, OBSERVE_RETRANSMITS);
-  note("icmp_errors", lost.icmp, OBSERVE_ICMP);
+  note("unanswered_syns", lost.flows, OBSERVE_FLOWS, "the rows that are there and the counts of each port hold");
+  note("syns", lost.services, OBSERVE_SERVICES, "the ports that are there and the listeners' own counts hold");
+  note("drops", lost.drops, OBSERVE_DROPS, "the rows that are there hold");
+  note("resets", lost.resets, OBSERVE_RESETS, "the rows that are there hold");
+  note("retransmits", lost.retransmits, OBSERVE_RETRANSMITS, "the rows that are there and the counters hold");
+  note("timestamps_backwards", lost.sources, OBSERVE_SOURCES, "the sources that are there hold");
+  note("icmp_errors", lost.icmp, OBSERVE_ICMP, "the rows that are there hold");
 }
 
 void fill_listener_drops(const std::map<std::uint32_t, Surroundings>& around, std::chrono::milliseconds span,

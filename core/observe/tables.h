@@ -3,34 +3,15 @@
 
 #include <chrono>
 #include <map>
-#include <string>
-#include <vector>
 
 #include "core/facts/facts.h"
 #include "core/facts/observation.h"
 #include "core/facts/request.h"
+#include "core/observe/seen.h"
 #include "core/observe/surroundings.h"
 #include "core/observe/trace.h"
 
 namespace hostcheck::observe {
-
-struct Names {
-  std::map<std::uint64_t, std::string> places;                                // kernel address -> function
-  std::map<std::uint32_t, std::string> drop_reasons;                          // of the running kernel
-  std::map<std::uint32_t, std::string> reset_reasons;                         // likewise
-  std::map<std::pair<std::uint32_t, std::uint32_t>, std::string> interfaces;  // (netns inode, ifindex) -> name
-};
-
-// All that the tables are made from.
-struct Seen {
-  const TraceRecord& record;
-  const std::map<std::uint32_t, Surroundings>& around;  // by netns inode; events of other namespaces are left out
-  const Names& names;
-  std::chrono::milliseconds span{0};
-};
-
-// Address of a map's key; IPv4 where it is mapped into IPv6.
-[[nodiscard]] IpAddress address_of(const observe_address& raw);
 
 void fill_syns(const Seen& seen, facts::Facts& out);
 void fill_unanswered_syns(const Seen& seen, facts::Facts& out);

@@ -7,6 +7,7 @@ namespace hostcheck::observe {
 namespace {
 
 using facts::Certainty;
+using facts::HandshakeStage;
 using facts::SynReason;
 using ::testing::HasSubstr;
 
@@ -30,7 +31,7 @@ WatchedListener busy() {
 
 SynStory dropped(std::string_view reason, std::string_view place = "tcp_v4_rcv", bool tracked = false) {
   SynStory story;
-  story.dropped = true;
+  story.dropped = 1;
   story.drop_reason = reason;
   story.drop_place = place;
   story.drop_has_conntrack = tracked;
@@ -39,7 +40,6 @@ SynStory dropped(std::string_view reason, std::string_view place = "tcp_v4_rcv",
 
 SynStory at(const WatchedListener& listener) {
   SynStory story;
-  story.listening = true;
   story.listener = &listener;
   return story;
 }
@@ -67,7 +67,6 @@ TEST(InferReason, ADropOfTheVeryPacketBeatsAFullQueue) {
   WatchedListener listener = busy();
   listener.samples_full = 40;
   SynStory story = dropped("NETFILTER_DROP", "nft_do_chain");
-  story.listening = true;
   story.listener = &listener;
   EXPECT_EQ(infer_reason(story, Surroundings(blue())).reason, SynReason::firewall);
 }
@@ -145,6 +144,72 @@ TEST(InferReason, AFullHalfOpenQueueNeedsCookiesOff) {
   EXPECT_EQ(infer_reason(at(listener), around).reason, SynReason::syn_queue_full);
   listener.half_open_max = 11;
   EXPECT_EQ(infer_reason(at(listener), around).reason, SynReason::listener_refused);
+}
+
+TEST(InferReason, ALastAckIsAFullQueueByTheKernelsWordOrByTheListener) {
+  const Surroundings around(blue());
+  SynStory story = dropped("TCP_LISTEN_OVERFLOW");
+  story.stage = HandshakeStage::ack;
+  SynVerdict verdict = infer_reason(story, around);
+  EXPECT_EQ(verdict.reason, SynReason::accept_queue_full);
+  EXPECT_EQ(verdict.certainty, Certainty::seen);
+  EXPECT_THAT(verdict.witnesses, HasSubstr("its last ACK"));
+  story.drop_reason = "NOT_SPECIFIED";
+  // So is the bare ACK under TCP_DEFER_ACCEPT.
+  EXPECT_EQ(infer_reason(story, around).certainty, Certainty::unknown);
+  WatchedListener listener = busy();
+  listener.samples_full = 1;
+  story.listener = &listener;
+  verdict = infer_reason(story, around);
+  EXPECT_EQ(verdict.reason, SynReason::accept_queue_full);
+  EXPECT_EQ(verdict.certainty, Certainty::inferred);
+}
+
+TEST(InferReason, AHalfOpenQueueIsNoReasonForALastAck) {
+  WatchedListener listener = busy();
+  listener.half_open_max = 129;
+  Surroundings around(blue());
+  around.syncookies = 0;
+  around.max_syn_backlog = 16;
+  SynStory story = dropped("NOT_SPECIFIED");
+  story.stage = HandshakeStage::ack;
+  story.listener = &listener;
+  EXPECT_EQ(infer_reason(story, around).reason, SynReason::listener_refused);
+}
+
+TEST(InferReason, AnAnswerThatWasLost) {
+  SynStory story;
+  story.stage = HandshakeStage::synack;
+  story.synacks = 3;
+  SynVerdict verdict = infer_reason(story, Surroundings(blue()));
+  EXPECT_EQ(verdict.reason, SynReason::answer_lost);
+  EXPECT_EQ(verdict.certainty, Certainty::inferred);
+  EXPECT_THAT(verdict.witnesses, HasSubstr("3 SYN-ACKs left"));
+  story = dropped("NEIGH_FAILED", "ip_finish_output2");
+  story.stage = HandshakeStage::synack;
+  verdict = infer_reason(story, Surroundings(blue()));
+  EXPECT_EQ(verdict.reason, SynReason::answer_lost);
+  EXPECT_EQ(verdict.certainty, Certainty::seen);
+  story.drop_reason = "NETFILTER_DROP";
+  EXPECT_EQ(infer_reason(story, Surroundings(blue())).reason, SynReason::firewall);
+}
+
+TEST(InferReason, WithoutAWordTheWitnessesAroundDecide) {
+  Surroundings around(blue());
+  SynStory story = dropped("NOT_SPECIFIED");
+  EXPECT_EQ(infer_reason(story, around).reason, SynReason::other_drop);
+  around.paws.first = 3;
+  around.paws.last = 5;
+  EXPECT_EQ(infer_reason(story, around).reason, SynReason::other_drop) << "a SYN without a timestamp";
+  story.timestamp_option = true;
+  EXPECT_EQ(infer_reason(story, around).reason, SynReason::paws);
+  EXPECT_EQ(infer_reason(story, around).certainty, Certainty::inferred);
+  around.paws.last = 3;
+  WatchedListener listener = busy();
+  listener.samples_full = 1;
+  story.drop_reason = "";  // a kernel without reasons, on which a refused SYN is a drop event too
+  story.listener = &listener;
+  EXPECT_EQ(infer_reason(story, around).reason, SynReason::accept_queue_full);
 }
 
 }  // namespace
