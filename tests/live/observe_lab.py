@@ -75,6 +75,7 @@ BOTH = (V4, V6)
 
 
 def checksum(data):
+    data += bytes(len(data) % 2)
     total = sum(struct.unpack("!%dH" % (len(data) // 2), data))
     while total >> 16:
         total = (total >> 16) + (total & 0xFFFF)
@@ -90,6 +91,7 @@ def segment(family, source, destination, ports, sequence, flags, ttl=64, timesta
     if family.number == socket.AF_INET:
         pseudo = packed[0] + packed[1] + struct.pack("!BBH", 0, 6, len(tcp))
         header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp), 77, 0, ttl, 6, 0, *packed)
+        header = header[:10] + struct.pack("!H", checksum(header)) + header[12:]
     else:
         pseudo = packed[0] + packed[1] + struct.pack("!LL", len(tcp), 6)
         header = struct.pack("!LHBB16s16s", 6 << 28, len(tcp), 6, ttl, *packed)
@@ -214,6 +216,16 @@ class Lab(unittest.TestCase):
             return next(each["counter"]["packets"] for each in out["nftables"] if "counter" in each)
 
         return told
+
+    def send_and_stop(self, family, count, told, port=PORT, source=None):
+        """That many connects without an answer, which end when each has sent its SYN twice; how many SYNs came then. So
+        what counts them afterwards counts what was in the window, which has to be a second longer."""
+        clients = family.connects(self.client, port, count, source)
+        try:
+            return wait_for(lambda: told() >= 2 * count and told(), "every SYN and its repetition")
+        finally:
+            for each in clients:
+                each.close()
 
     def unanswered(self, seen, port=PORT):
         return [each for each in seen["unanswered_syns"] if each["local_port"] == port and each["direction"] == "in"]

@@ -1,17 +1,32 @@
 #!/usr/bin/env python3
-"""One SYN is counted once whatever way it takes: tunnels, bridges, loopback, ports that are used again."""
+"""One SYN is counted once whatever way it takes: tunnels, bridges, loopback, devices without Ethernet, VLAN tags."""
 
+import fcntl
+import os
 import socket
 import struct
 
 import support
-from observe_lab import BOTH, PORT, V4, Family, Lab, Watch, inside
+from observe_lab import BOTH, PORT, V4, V6, Family, Lab, Watch, checksum, inside, raw_socket, segment, sockets
 from support import wait_for
 
 support.need_root()
 support.need_programs("ip", "nft", "ss")
 
 OVERLAY = Family(socket.AF_INET, "10.96.0.1", "10.96.0.2", 24, "10.95.", "ip")
+OVERLAY6 = Family(socket.AF_INET6, "fd96::1", "fd96::2", 64, "fd95::", "ip6")
+OVERLAYS = (OVERLAY, OVERLAY6)
+ETHERTYPE = {socket.AF_INET: 0x0800, socket.AF_INET6: 0x86DD}
+SYN = 2
+
+
+def outer(family, protocol, payload):
+    """The payload in an IP packet from the client to the server."""
+    packed = [socket.inet_pton(family.number, each) for each in (family.client, family.server)]
+    if family.number == socket.AF_INET6:
+        return struct.pack("!LHBB16s16s", 6 << 28, len(payload), protocol, 64, *packed) + payload
+    header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), 7, 0, 64, protocol, 0, *packed)
+    return header[:10] + struct.pack("!H", checksum(header)) + header[12:] + payload
 
 
 class Paths(Lab):
@@ -21,26 +36,35 @@ class Paths(Lab):
               chain input { type filter hook input priority filter; policy accept; tcp dport %d drop; }
             }""" % PORT)
 
+    def overlay(self, netns, family, address, device):
+        netns.ip("addr", "add", "%s/%d" % (address, family.prefix), "dev", device,
+                 *(["nodad"] if family.number == socket.AF_INET6 else []))
+
     def assert_counted_once(self, family, ifname):
         """Answered ones first, then the same port blocked."""
         listener = self.keep(family.listen(self.server, PORT, 256))
         syns = self.count_syns()
         watch = Watch(self.server, "syns", "unanswered_syns", window_ms=700)
-        self.keep(family.connects(self.client, PORT, 50))
+        clients = family.connects(self.client, PORT, 50)
         seen = watch.result()
+        for each in clients:
+            each.close()
         rows = [each for each in seen["syns"] if each["port"] == PORT]
-        self.assertEqual([(each["address"], each["received"], each["answered"], each["unanswered"]) for each in rows],
-                         [(family.server, 50, 50, 0)])
+        self.assertEqual([(each["address"], each["received"], each["answered"], each["synacks"], each["unanswered"])
+                          for each in rows], [(family.server, 50, 50, 50, 0)])
+        self.assertEqual(seen["unanswered_syns"], [])
         self.block(self.server)
         before = syns()
-        watch = Watch(self.server, "syns", "unanswered_syns", window_ms=1500)
-        self.keep(family.connects(self.client, PORT, 20))
+        watch = Watch(self.server, "syns", "unanswered_syns", window_ms=2500)
+        self.send_and_stop(family, 20, lambda: syns() - before)
         seen = watch.result()
         rows = self.unanswered(seen)
-        self.assertEqual({(each["reason"], each["certainty"], each["ifname"]) for each in rows}, {("firewall", "seen", ifname)})
+        self.assertEqual({(each["reason"], each["certainty"], each["ifname"], each["attempts"]) for each in rows},
+                         {("firewall", "seen", ifname, 2)})
         self.assertEqual(len(rows), 20)
-        self.assertEqual(self.port_of(seen)["received"], syns() - before)
-        self.assertIsNotNone(listener)
+        self.assertEqual(self.port_of(seen)["received"], 40)
+        self.server.exec("nft", "flush", "ruleset")
+        listener.close()
 
     def test_inside_vxlan(self):
         if not self.server.can("link", "add", "vx0", "type", "vxlan", "id", "7", "local", V4.server, "remote", V4.client,
@@ -48,23 +72,131 @@ class Paths(Lab):
             self.skipTest("this kernel has no vxlan")
         self.client.ip("link", "add", "vx0", "type", "vxlan", "id", "7", "local", V4.client, "remote", V4.server,
                        "dstport", "4789")
-        self.server.ip("addr", "add", OVERLAY.server + "/24", "dev", "vx0")
-        self.client.ip("addr", "add", OVERLAY.client + "/24", "dev", "vx0")
         for netns in (self.server, self.client):
             netns.ip("link", "set", "vx0", "up")
-        self.meet(OVERLAY)
-        self.assert_counted_once(OVERLAY, "vx0")
+        for family in OVERLAYS:
+            with self.subTest(family=family.table):
+                self.overlay(self.server, family, family.server, "vx0")
+                self.overlay(self.client, family, family.client, "vx0")
+                self.meet(family)
+                self.assert_counted_once(family, "vx0")
 
     def test_behind_a_bridge(self):
         if not self.server.can("link", "add", "br0", "type", "bridge"):
             self.skipTest("this kernel has no bridges")
         self.server.ip("link", "set", "veth0", "master", "br0")
         self.server.ip("link", "set", "br0", "up")
-        self.server.ip("addr", "add", OVERLAY.server + "/24", "dev", "br0")
-        self.client.ip("addr", "add", OVERLAY.client + "/24", "dev", "veth0")
-        self.meet(OVERLAY)
-        # The bridge port saw it first.
-        self.assert_counted_once(OVERLAY, "veth0")
+        for family in OVERLAYS:
+            with self.subTest(family=family.table):
+                self.overlay(self.server, family, family.server, "br0")
+                self.overlay(self.client, family, family.client, "veth0")
+                self.meet(family)
+                # The bridge port saw it first.
+                self.assert_counted_once(family, "veth0")
+
+    def test_an_interface_without_an_ethernet_header(self):
+        device = self.keep(self.tun())
+        for family in OVERLAYS:
+            with self.subTest(family=family.table):
+                self.overlay(self.server, family, family.server, "tun0")
+                listener = family.listen(self.server, PORT, 64)
+                watch = Watch(self.server, "syns", "unanswered_syns", window_ms=700)
+                for number in range(20):
+                    os.write(device.fileno(), segment(family, family.client, family.server, (3000 + number, PORT), number, SYN))
+                seen = watch.result()
+                port = self.port_of(seen)
+                self.assertEqual((port["received"], port["answered"], port["synacks"], port["unanswered"]), (20, 20, 20, 0))
+                self.block(self.server)
+                watch = Watch(self.server, "syns", "unanswered_syns", window_ms=700)
+                for number in range(20):
+                    os.write(device.fileno(), segment(family, family.client, family.server, (4000 + number, PORT), number, SYN))
+                rows = self.unanswered(watch.result())
+                self.assertEqual({(each["reason"], each["ifname"], each["peer"], each["attempts"]) for each in rows},
+                                 {("firewall", "tun0", family.client, 1)})
+                self.assertEqual(sorted(each["peer_port"] for each in rows), list(range(4000, 4020)))
+                self.server.exec("nft", "flush", "ruleset")
+                listener.close()
+
+    def tun(self):
+        """A tun device in the server's namespace: what is written to it arrives as packets."""
+        with inside(self.server):
+            device = open("/dev/net/tun", "r+b", buffering=0)
+            fcntl.ioctl(device, 0x400454CA, struct.pack("16sH", b"tun0", 0x1001))  # TUNSETIFF, IFF_TUN | IFF_NO_PI
+        self.server.sysctl("net.ipv6.conf.tun0.accept_dad", 0)
+        self.server.ip("link", "set", "tun0", "up")
+        return device
+
+    def frames(self, family, tags):
+        """20 SYNs as Ethernet frames with VLAN tags."""
+        mac = {netns: bytes.fromhex(netns.ip_json("link", "show", "veth0")[0]["address"].replace(":", ""))
+               for netns in (self.server, self.client)}
+        for number in range(20):
+            packet = segment(family, family.client, family.server, (3000 + number, PORT), number, SYN)
+            yield mac[self.server] + mac[self.client] + tags + struct.pack("!H", ETHERTYPE[family.number]) + packet
+
+    def send_frames(self, frames):
+        with inside(self.client), socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sender:
+            sender.bind(("veth0", 0))
+            for each in frames:
+                sender.send(each)
+
+    def test_tags_of_vlans_that_this_host_does_not_have(self):
+        if self.server.can("link", "add", "link", "veth0", "name", "veth0.7", "type", "vlan", "id", "7"):
+            self.server.ip("link", "del", "veth0.7")
+        for family in BOTH:
+            for tags in (struct.pack("!HH", 0x8100, 7), struct.pack("!HHHH", 0x88A8, 8, 0x8100, 7)):
+                with self.subTest(family=family.table, tags=tags.hex()):
+                    listener = family.listen(self.server, PORT, 64)
+                    watch = Watch(self.server, "syns", "unanswered_syns", "drops", window_ms=700)
+                    self.send_frames(self.frames(family, tags))
+                    seen = watch.result()
+                    self.assertEqual((seen["syns"], seen["unanswered_syns"]), ([], []))
+                    # They did arrive, and the stack threw them away.
+                    self.assertGreaterEqual(sum(each["packets"] for each in seen["drops"]), 20, seen["drops"])
+                    listener.close()
+
+    def test_a_priority_tag_is_no_vlan(self):
+        for family in BOTH:
+            with self.subTest(family=family.table):
+                listener = family.listen(self.server, PORT, 64)
+                watch = Watch(self.server, "syns", "unanswered_syns", window_ms=700)
+                self.send_frames(self.frames(family, struct.pack("!HH", 0x8100, 0x6000)))
+                seen = watch.result()
+                self.assertEqual([(each["received"], each["answered"], each["unanswered"]) for each in seen["syns"]],
+                                 [(20, 20, 0)])
+                listener.close()
+
+    def test_frames_for_another_machine(self):
+        self.server.ip("link", "set", "veth0", "promisc", "on")
+        for family in BOTH:
+            with self.subTest(family=family.table):
+                listener = family.listen(self.server, PORT, 64)
+                watch = Watch(self.server, "syns", "unanswered_syns", window_ms=700)
+                self.send_frames(b"\2\0\0\0\0\x63" + each[6:] for each in self.frames(family, b""))
+                seen = watch.result()
+                self.assertEqual((seen["syns"], seen["unanswered_syns"]), ([], []))
+                listener.close()
+
+    def test_an_encapsulated_syn_that_nobody_unpacks(self):
+        """GRE, IP in IP and VXLAN to a port that is open: the SYN inside is none of this host's."""
+        for family in BOTH:
+            with self.subTest(family=family.table):
+                listener = family.listen(self.server, PORT, 64)
+                watch = Watch(self.server, "syns", "unanswered_syns", window_ms=700)
+                frames = []
+                for number in range(20):
+                    inner = segment(family, family.client, family.server, (3000 + number, PORT), number, SYN)
+                    kind = ETHERTYPE[family.number]
+                    ethernet = bytes(12) + struct.pack("!H", kind)
+                    udp = struct.pack("!HHHH", 5000, 4789, 16 + len(ethernet + inner), 0) + struct.pack("!LL", 8 << 24, 7 << 8)
+                    frames += [outer(family, 47, struct.pack("!HH", 0, kind) + inner),
+                               outer(family, 4 if family is V4 else 41, inner), outer(family, 17, udp + ethernet + inner)]
+                with self.keep(raw_socket(family, self.client)) as sender:
+                    for each in frames:
+                        sender.sendto(each, (family.server, 0))
+                seen = watch.result()
+                self.assertEqual((seen["syns"], seen["unanswered_syns"]), ([], []))
+                listener.close()
 
     def test_loopback(self):
         for family, address in zip(BOTH, ("127.0.0.1", "::1")):
@@ -79,24 +211,25 @@ class Paths(Lab):
                 self.assertEqual(seen["unanswered_syns"], [])
                 listener.close()
 
-    def test_a_port_that_is_used_again(self):
-        listener = self.keep(V4.listen(self.server, PORT, 64))
-        watch = Watch(self.server, "syns", "unanswered_syns", "resets", window_ms=1000)
-        for _ in range(8):
-            with inside(self.client):
-                client = socket.socket()
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            client.bind((V4.client, 5555))
-            client.connect((V4.server, PORT))
-            listener.accept()[0].close()
-            client.close()  # with an RST, so that the port is free at once
-        seen = watch.result()
-        port = self.port_of(seen)
-        self.assertEqual((port["received"], port["repeated"], port["attempts"], port["answered"], port["completed"]),
-                         (8, 0, 8, 8, 8))
-        self.assertEqual(seen["unanswered_syns"], [])
-        self.assertEqual({(each["direction"], each["peer_port"]) for each in seen["resets"]} - {("in", 5555)}, set())
+    def test_a_syn_that_is_repeated_on_loopback(self):
+        for family, address in zip(BOTH, ("127.0.0.1", "::1")):
+            with self.subTest(address=address):
+                local = Family(family.number, address, address, 0, "", family.table)
+                listener = self.keep(local.listen(self.server, PORT, 2))
+                self.keep(local.connects(self.server, PORT, 3))
+                wait_for(lambda local=local: sockets(self.server, local, "established") == 6, "a full queue")
+                syns = self.count_syns()
+                watch = Watch(self.server, "syns", "unanswered_syns", window_ms=2500)
+                clients = self.keep(local.connects(self.server, PORT, 5))
+                wait_for(lambda: syns() == 10, "every SYN and its repetition")
+                for each in clients:
+                    each.close()
+                seen = watch.result()
+                rows = self.unanswered(seen)
+                self.assertEqual([(each["reason"], each["attempts"]) for each in rows], [("accept_queue_full", 2)] * 5)
+                self.assertEqual(self.port_of(seen)["received"], 10)
+                self.server.exec("nft", "flush", "ruleset")
+                listener.close()
 
     def meet(self, family):
         """Waits until the way between the two is there."""
