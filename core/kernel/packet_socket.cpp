@@ -200,6 +200,13 @@ Result<std::string> interface_name_at(int fd, std::uint32_t ifindex) {
   return std::string(request.ifr_name, strnlen(request.ifr_name, sizeof(request.ifr_name)));
 }
 
+Result<std::uint32_t> interface_mtu(int fd, std::string_view ifname) {
+  auto request = request_for(ifname);
+  if (!request) return unexpected(request.error());
+  if (ioctl(fd, SIOCGIFMTU, &*request) != 0) return unexpected(errno_error(errno, "SIOCGIFMTU", ifname));
+  return static_cast<std::uint32_t>(request->ifr_mtu);
+}
+
 Result<LinkAddress> interface_link_address(int fd, std::string_view ifname) {
   auto request = request_for(ifname);
   if (!request) return unexpected(request.error());

@@ -58,6 +58,8 @@ struct Received {
 [[nodiscard]] Result<std::uint32_t> interface_index(int fd, std::string_view ifname);
 // SIOCGIFNAME, in the socket's namespace.
 [[nodiscard]] Result<std::string> interface_name_at(int fd, std::uint32_t ifindex);
+// SIOCGIFMTU, in the socket's namespace, bytes.
+[[nodiscard]] Result<std::uint32_t> interface_mtu(int fd, std::string_view ifname);
 // SIOCGIFHWADDR, in the socket's namespace; empty where the device has none.
 [[nodiscard]] Result<LinkAddress> interface_link_address(int fd, std::string_view ifname);
 
