@@ -11,6 +11,7 @@
 #include "core/facts/observation.h"
 #include "core/facts/probe.h"
 #include "core/facts/probe_gateway.h"
+#include "core/facts/probe_pmtu.h"
 #include "core/facts/process.h"
 #include "core/facts/qdisc.h"
 #include "core/facts/resolver.h"
@@ -54,6 +55,7 @@ std::span<const TableInfo* const> catalogue() {
       &NicStatistic::table(),
       &PolicyRule::table(),
       &ProbeGateway::table(),
+      &ProbePmtu::table(),
       &ProbeResult::table(),
       &Process::table(),
       &Protocol::table(),

@@ -18,5 +18,6 @@ struct Kind {
 
 // Each is in the file of its name.
 [[nodiscard]] const Kind& gateway_kind();
+[[nodiscard]] const Kind& pmtu_kind();
 
 }  // namespace hostcheck::probe

@@ -7,6 +7,7 @@ namespace hostcheck::probe {
 std::span<const Kind* const> all_kinds() {
   static const std::vector<const Kind*> all = {
       &gateway_kind(),
+      &pmtu_kind(),
   };
   return all;
 }
