@@ -163,15 +163,6 @@ std::uint16_t ethertype(std::span<const std::uint8_t> frame) {
 
 }  // namespace
 
-std::uint16_t internet_checksum(std::span<const std::uint8_t> data, std::uint32_t before) {
-  std::uint64_t sum = before;
-  for (std::size_t at = 0; at < data.size(); at += 2) {
-    sum += static_cast<std::uint32_t>(data[at] << 8) + (at + 1 < data.size() ? data[at + 1] : 0U);
-  }
-  while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
-  return static_cast<std::uint16_t>(~sum & 0xffff);
-}
-
 Frame neighbour_question(const LinkSender& sender, const IpAddress& target, const LinkAddress& to) {
   return target.family() == Family::ipv4 ? arp_question(sender, target, to) : solicitation(sender, target, to);
 }

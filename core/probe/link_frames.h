@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/base/address.h"
+#include "core/probe/checksum.h"
 
 namespace hostcheck::probe {
 
@@ -51,8 +52,5 @@ struct EchoAnswer {
   std::optional<std::uint16_t> ip_id;  // IPv4's identification; IPv6 has none
 };
 [[nodiscard]] std::optional<EchoAnswer> parse_echo_answer(std::span<const std::uint8_t> frame);
-
-// RFC 1071 over data (an odd last byte is padded), added to a sum of before.
-[[nodiscard]] std::uint16_t internet_checksum(std::span<const std::uint8_t> data, std::uint32_t before = 0);
 
 }  // namespace hostcheck::probe

@@ -27,13 +27,7 @@ void put32(std::span<std::uint8_t> data, std::size_t at, std::uint32_t value) {
 }
 
 std::uint32_t sum_of(std::span<const std::uint8_t> data, std::uint32_t sum) {
-  for (std::size_t i = 0; i + 1 < data.size(); i += 2) {
-    sum += static_cast<std::uint32_t>(data[i]) << 8U | data[i + 1];
-    sum = (sum & 0xffffU) + (sum >> 16U);
-  }
-  if (data.size() % 2 == 1) sum += static_cast<std::uint32_t>(data.back()) << 8U;
-  while (sum >> 16U != 0) sum = (sum & 0xffffU) + (sum >> 16U);
-  return sum;
+  return static_cast<std::uint16_t>(~internet_checksum(data, sum));
 }
 
 std::uint8_t protocol_number(Transport transport, Family family) {
@@ -95,10 +89,6 @@ std::optional<Transport> transport_by_name(std::string_view name) {
     if (name == name_of(each)) return each;
   }
   return std::nullopt;
-}
-
-std::uint16_t internet_checksum(std::span<const std::uint8_t> data, std::uint32_t sum) {
-  return static_cast<std::uint16_t>(~sum_of(data, sum));
 }
 
 std::size_t ip_header_size(Family family) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/base/address.h"
+#include "core/probe/checksum.h"
 
 namespace hostcheck::probe {
 
@@ -53,8 +54,5 @@ struct Ports {
 // The packet in two fragments, the first with `first` bytes after its IP header, rounded down to a multiple of 8. IPv4
 // needs an Envelope with an id and without dont_fragment; `id` is IPv6's.
 [[nodiscard]] std::vector<Bytes> cut_in_two(std::span<const std::uint8_t> packet, std::size_t first, std::uint32_t id);
-
-// The Internet checksum (RFC 1071) of data that begins with this sum already.
-[[nodiscard]] std::uint16_t internet_checksum(std::span<const std::uint8_t> data, std::uint32_t sum = 0);
 
 }  // namespace hostcheck::probe
