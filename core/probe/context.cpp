@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <deque>
+#include <exception>
 #include <memory>
 
+#include <asio/co_spawn.hpp>
 #include <asio/redirect_error.hpp>
 #include <asio/use_awaitable.hpp>
 #include <sys/socket.h>
@@ -17,7 +20,32 @@ auto with_error(asio::error_code& error) {
   return asio::redirect_error(asio::use_awaitable, error);
 }
 
+std::string key_of(const Ask& ask, const IpAddress& to) {
+  return ask.netns + " " + to.to_string();
+}
+
 }  // namespace
+
+// Half-open connections to one address, and who waits for a place. Holds no part of the loop: it may live longer.
+struct Engine::HalfOpenCount {
+  std::uint32_t open = 0;
+  std::deque<asio::steady_timer*> waiting;
+
+  // One who waits, first come, first served.
+  class Waiting {
+   public:
+    Waiting(HalfOpenCount& count, asio::steady_timer& timer) : count_(count), timer_(timer) {
+      count_.waiting.push_back(&timer_);
+    }
+    Waiting(const Waiting&) = delete;
+    Waiting& operator=(const Waiting&) = delete;
+    ~Waiting() { std::erase(count_.waiting, &timer_); }
+
+   private:
+    HalfOpenCount& count_;
+    asio::steady_timer& timer_;
+  };
+};
 
 Socket::Socket(asio::io_context& io, UniqueFd fd) : descriptor_(io, fd.release()) {}
 
@@ -25,13 +53,22 @@ Task<bool> Socket::wait(asio::posix::stream_descriptor::wait_type what, Clock::t
   if (Clock::now() >= until) co_return false;
   asio::steady_timer timer(descriptor_.get_executor(), until);
   // The timer's handler may be queued already when the wait ends by itself: it must not touch the socket then.
-  const auto ended = std::make_shared<bool>(false);
-  timer.async_wait([this, ended](const asio::error_code& error) {
-    if (!error && !*ended) descriptor_.cancel();
+  struct State {
+    bool ended = false;
+    bool expired = false;
+  };
+  const auto state = std::make_shared<State>();
+  timer.async_wait([this, state](const asio::error_code& error) {
+    if (error || state->ended) return;
+    state->expired = true;
+    descriptor_.cancel();
   });
   asio::error_code error;
-  co_await descriptor_.async_wait(what, with_error(error));
-  *ended = true;
+  do {
+    // Cancelling ends the other direction's wait too, whose time may not have come: it goes on.
+    co_await descriptor_.async_wait(what, with_error(error));
+  } while (error == asio::error::operation_aborted && !state->expired);
+  state->ended = true;
   co_return !error;
 }
 
@@ -80,21 +117,64 @@ Result<UniqueFd> Context::socket(int domain, int type, int protocol) const {
 }
 
 Task<bool> Context::turn(const IpAddress& to, std::uint32_t packets) {
-  if (over() || engine_.sent_ + packets > engine_.limits_.packets) {
+  auto& next = engine_.next_turn_[key_of(ask, to)];
+  const auto mine = std::max(next, Clock::now());
+  if (mine >= engine_.limits_.deadline || engine_.sent_ + packets > engine_.limits_.packets) {
     result.complete = false;
     co_return false;
   }
   engine_.sent_ += packets;
-  auto& next = engine_.next_turn_[ask.netns + " " + to.to_string()];
-  const auto mine = std::max(next, Clock::now());
   next = mine + engine_.limits_.gap * packets;
   co_await sleep_until(mine);
   if (over()) {
+    engine_.sent_ -= packets;
     result.complete = false;
     co_return false;
   }
   result.packets += packets;
   co_return true;
+}
+
+Task<std::optional<HalfOpen>> Context::half_open(const IpAddress& to) {
+  auto& kept = engine_.half_open_[key_of(ask, to)];
+  if (kept == nullptr) kept = std::make_shared<Engine::HalfOpenCount>();
+  const auto count = kept;
+  while (count->open >= engine_.limits_.half_open) {
+    if (over()) {
+      result.complete = false;
+      co_return std::nullopt;
+    }
+    asio::steady_timer timer(io, engine_.limits_.deadline);
+    const Engine::HalfOpenCount::Waiting waiting(*count, timer);
+    asio::error_code error;
+    co_await timer.async_wait(with_error(error));
+  }
+  ++count->open;
+  co_return HalfOpen([count] {
+    --count->open;
+    if (count->waiting.empty()) return;
+    asio::steady_timer* first = count->waiting.front();
+    count->waiting.pop_front();
+    first->cancel();
+  });
+}
+
+Task<void> Context::together(std::vector<Task<void>> tasks) {
+  struct Join {
+    std::size_t left = 0;
+    asio::steady_timer done;
+    std::exception_ptr thrown;
+  };
+  auto join = std::make_shared<Join>(Join{tasks.size(), asio::steady_timer(io, Clock::time_point::max()), {}});
+  for (Task<void>& task : tasks) {
+    asio::co_spawn(io, std::move(task), [join = join.get()](std::exception_ptr thrown) {
+      if (thrown) join->thrown = thrown;
+      if (--join->left == 0) join->done.cancel();
+    });
+  }
+  asio::error_code error;
+  while (join->left > 0) co_await join->done.async_wait(with_error(error));
+  if (join->thrown) std::rethrow_exception(join->thrown);
 }
 
 Clock::time_point Context::within(std::chrono::milliseconds from_now) const {

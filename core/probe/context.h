@@ -3,9 +3,12 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include <asio/awaitable.hpp>
 #include <asio/io_context.hpp>
@@ -25,7 +28,7 @@ using Clock = std::chrono::steady_clock;
 template <typename T>
 using Task = asio::awaitable<T>;
 
-// A non-blocking socket that coroutines can wait for. One waiter a direction at a time.
+// A non-blocking socket that coroutines can wait for. One waiter a direction at a time; it must outlive them.
 class Socket {
  public:
   Socket(asio::io_context& io, UniqueFd fd);
@@ -37,6 +40,25 @@ class Socket {
  private:
   Task<bool> wait(asio::posix::stream_descriptor::wait_type what, Clock::time_point until);
   asio::posix::stream_descriptor descriptor_;
+};
+
+// A place among the half-open connections to one address (Limits::half_open), given back at its end.
+class HalfOpen {
+ public:
+  explicit HalfOpen(std::function<void()> give_back) : give_back_(std::move(give_back)) {}
+  HalfOpen(HalfOpen&& other) noexcept : give_back_(std::exchange(other.give_back_, nullptr)) {}
+  HalfOpen& operator=(HalfOpen&& other) noexcept {
+    std::swap(give_back_, other.give_back_);
+    return *this;
+  }
+  HalfOpen(const HalfOpen&) = delete;
+  HalfOpen& operator=(const HalfOpen&) = delete;
+  ~HalfOpen() {
+    if (give_back_) give_back_();
+  }
+
+ private:
+  std::function<void()> give_back_;
 };
 
 class Context {
@@ -63,6 +85,11 @@ class Context {
   // Waits for this address's turn and takes `packets` from the budget. False when the budget or the time is used up:
   // the probe ends then with what it knows (result.complete is false already).
   [[nodiscard]] Task<bool> turn(const IpAddress& to, std::uint32_t packets = 1);
+  // Waits for a place among the half-open connections to this address; take it before a SYN's turn and keep it until
+  // the SYN is answered or taken back. Empty when the time is used up.
+  [[nodiscard]] Task<std::optional<HalfOpen>> half_open(const IpAddress& to);
+  // Runs them at the same time and returns when the last has ended. What one throws is thrown here then.
+  [[nodiscard]] Task<void> together(std::vector<Task<void>> tasks);
   // The earlier of the run's deadline and `from now`.
   [[nodiscard]] Clock::time_point within(std::chrono::milliseconds from_now) const;
   [[nodiscard]] bool over() const { return Clock::now() >= engine_.limits_.deadline; }

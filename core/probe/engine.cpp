@@ -1,11 +1,11 @@
 #include "core/probe/engine.h"
 
 #include <algorithm>
+#include <exception>
 #include <memory>
 #include <tuple>
 
 #include <asio/co_spawn.hpp>
-#include <asio/detached.hpp>
 
 #include "core/base/text.h"
 #include "core/probe/kind.h"
@@ -13,14 +13,13 @@
 namespace hostcheck::probe {
 namespace {
 
-std::vector<std::string> kind_names() {
+std::vector<std::string> kind_names(std::span<const Kind* const> kinds) {
   std::vector<std::string> names;
-  for (const Kind* kind : all_kinds()) names.emplace_back(kind->info.name);
+  for (const Kind* kind : kinds) names.emplace_back(kind->info.name);
   return names;
 }
 
-const Kind* find_kind(std::string_view name) {
-  const auto kinds = all_kinds();
+const Kind* find_kind(std::span<const Kind* const> kinds, std::string_view name) {
   const auto found =
       std::find_if(kinds.begin(), kinds.end(), [&](const Kind* kind) { return kind->info.name == name; });
   return found == kinds.end() ? nullptr : *found;
@@ -47,26 +46,34 @@ std::vector<Ask> merged(std::span<const Ask> asks) {
   return out;
 }
 
-Task<void> run_one(const Kind& kind, Context& context) {
-  const auto start = Clock::now();
+// How long after the deadline a probe may take to end by itself.
+constexpr std::chrono::milliseconds kGrace(250);
+
+void note_duration(facts::ProbeResult& result, Clock::time_point start) {
+  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start);
+  result.duration_ms = static_cast<std::uint32_t>(took.count());
+}
+
+Task<void> run_one(const Kind& kind, Context& context, Clock::time_point start) {
   co_await kind.run(context);
-  context.result.duration_ms =
-      static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start).count());
+  note_duration(context.result, start);
 }
 
-}  // namespace
-
-std::vector<KindInfo> kinds() {
-  std::vector<KindInfo> out;
-  for (const Kind* kind : all_kinds()) out.push_back(kind->info);
-  return out;
+std::string words_of(const std::exception_ptr& thrown) {
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const std::exception& error) {
+    return error.what();
+  } catch (...) {
+    return "an exception of unknown type";
+  }
 }
 
-Result<void> check(const Ask& ask) {
-  const Kind* kind = find_kind(ask.kind);
+Result<void> check_with(std::span<const Kind* const> kinds, const Ask& ask) {
+  const Kind* kind = find_kind(kinds, ask.kind);
   if (kind == nullptr) {
     return unexpected(
-        make_error(ErrorCode::invalid, "probe", ask.kind, "no such kind" + did_you_mean(ask.kind, kind_names())));
+        make_error(ErrorCode::invalid, "probe", ask.kind, "no such kind" + did_you_mean(ask.kind, kind_names(kinds))));
   }
   std::vector<std::string> known;
   for (const std::string_view each : kind->info.args) known.emplace_back(each.substr(0, each.find('=')));
@@ -78,29 +85,60 @@ Result<void> check(const Ask& ask) {
   return {};
 }
 
-Engine::Engine(Limits limits, std::vector<kernel::NetnsInfo> namespaces)
-    : limits_(limits), namespaces_(std::move(namespaces)) {}
+}  // namespace
+
+std::vector<KindInfo> kinds() {
+  std::vector<KindInfo> out;
+  for (const Kind* kind : all_kinds()) out.push_back(kind->info);
+  return out;
+}
+
+Result<void> check(const Ask& ask) {
+  return check_with(all_kinds(), ask);
+}
+
+Engine::Engine(Limits limits, std::vector<kernel::NetnsInfo> namespaces, std::span<const Kind* const> kinds)
+    : limits_(limits), namespaces_(std::move(namespaces)), kinds_(kinds) {}
 
 void Engine::run(std::span<const Ask> asks, facts::Facts& out) {
   auto& results = out.rows<facts::ProbeResult>();
-  asio::io_context io(1);
-  std::vector<std::unique_ptr<Context>> contexts;
   const std::vector<Ask> wanted = merged(asks);
-  for (const Ask& ask : wanted) {
-    auto context = std::make_unique<Context>(*this, io, ask, out, next_id_++);
-    const auto place = std::find_if(namespaces_.begin(), namespaces_.end(),
-                                    [&](const kernel::NetnsInfo& each) { return each.name == ask.netns; });
-    if (const auto known = check(ask); !known) {
-      context->result.error = known.error().message();
-    } else if (place == namespaces_.end()) {
-      context->result.error = "no namespace " + ask.netns + " in this run";
-    } else {
-      context->netns_ = &*place;
-      asio::co_spawn(io, run_one(*find_kind(ask.kind), *context), asio::detached);
+  std::vector<std::unique_ptr<Context>> contexts;  // live longer than the loop, whose coroutines use them
+  {
+    asio::io_context io(1);
+    const auto start = Clock::now();
+    std::size_t running = 0;
+    std::vector<bool> ended;
+    ended.reserve(wanted.size());
+    for (const Ask& ask : wanted) {
+      auto context = std::make_unique<Context>(*this, io, ask, out, next_id_++);
+      const auto place = std::find_if(namespaces_.begin(), namespaces_.end(),
+                                      [&](const kernel::NetnsInfo& each) { return each.name == ask.netns; });
+      ended.push_back(true);
+      if (const auto known = check_with(kinds_, ask); !known) {
+        context->result.error = known.error().message();
+      } else if (place == namespaces_.end()) {
+        context->result.error = "no namespace " + ask.netns + " in this run";
+      } else {
+        context->netns_ = &*place;
+        ended.back() = false;
+        ++running;
+        asio::co_spawn(io, run_one(*find_kind(kinds_, ask.kind), *context, start),
+                       [&, number = ended.size() - 1, &result = context->result](const std::exception_ptr& thrown) {
+                         ended[number] = true;
+                         --running;
+                         if (thrown) result.error = words_of(thrown);
+                       });
+      }
+      contexts.push_back(std::move(context));
     }
-    contexts.push_back(std::move(context));
+    io.run_until(limits_.deadline + kGrace);
+    for (std::size_t number = 0; running > 0 && number < ended.size(); ++number) {
+      if (ended[number]) continue;
+      contexts[number]->result.complete = false;
+      note_duration(contexts[number]->result, start);
+    }
   }
-  io.run();
   for (auto& context : contexts) results.push_back(std::move(context->own_result_));
 }
 

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,6 +25,10 @@ struct Ask {
   std::map<std::string, std::string> args;  // the kind's own options, by name
   std::vector<std::string> asked_by;        // ids of checks, "--target", "by hand"
 };
+
+struct Kind;
+// All kinds of probes, by name.
+[[nodiscard]] std::span<const Kind* const> all_kinds();
 
 // Bounds of everything that one engine sends.
 struct Limits {
@@ -48,23 +53,27 @@ struct KindInfo {
 
 class Engine {
  public:
-  // namespaces: those that asks may name.
-  Engine(Limits limits, std::vector<kernel::NetnsInfo> namespaces);
+  // namespaces: those that asks may name. kinds: those that asks may name; they outlive the engine.
+  Engine(Limits limits, std::vector<kernel::NetnsInfo> namespaces, std::span<const Kind* const> kinds = all_kinds());
 
-  // Runs the asks, equal ones once, all at the same time, and returns when the last has ended or at the deadline. Each
-  // makes one row of probe_results and those of its own tables in out; a table's rows are there (perhaps none) once a
-  // probe of its kind was run. May be called again; numbers and budgets go on.
+  // Runs the asks, equal ones once, all at the same time, and returns when the last has ended, at the latest a quarter
+  // of a second after the deadline: by then every probe has ended by itself, and one that has not is cut off, which its
+  // row says. Each makes one row of probe_results and those of its own tables in out; a table's rows are there (perhaps
+  // none) once a probe of its kind was run. May be called again; numbers and budgets go on.
   void run(std::span<const Ask> asks, facts::Facts& out);
 
   [[nodiscard]] std::uint32_t packets_sent() const { return sent_; }
 
  private:
   friend class Context;
+  struct HalfOpenCount;
   Limits limits_;
   std::vector<kernel::NetnsInfo> namespaces_;
+  std::span<const Kind* const> kinds_;
   std::uint32_t sent_ = 0;
   std::uint32_t next_id_ = 1;
   std::map<std::string, std::chrono::steady_clock::time_point> next_turn_;  // of each address
+  std::map<std::string, std::shared_ptr<HalfOpenCount>> half_open_;         // of each address
 };
 
 }  // namespace hostcheck::probe

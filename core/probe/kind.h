@@ -1,7 +1,6 @@
-// The kinds of probes. A new kind: its file with one Kind, its line in kinds.cpp, its tables in core/facts/probe.h.
+// The kinds of probes. A new kind: its file with one Kind, its line in kinds.cpp, its tables in
+// core/facts/probe_NAME.h.
 #pragma once
-
-#include <span>
 
 #include "core/probe/context.h"
 #include "core/probe/engine.h"
@@ -13,8 +12,6 @@ struct Kind {
   // Makes the kind's tables exist in out, then probes. Never throws; what goes wrong is in context.result.
   Task<void> (*run)(Context& context);
 };
-// All of them, by name.
-[[nodiscard]] std::span<const Kind* const> all_kinds();
 
 // Each is in the file of its name.
 [[nodiscard]] const Kind& gateway_kind();
