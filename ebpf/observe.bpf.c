@@ -6,6 +6,7 @@
  * and net_dev_queue, which cost no clone of the packet as a packet socket would. */
 #include "handshake.h"
 #include "kernel_types.h"
+#include "listeners.h"
 #include "maps.h"
 #include "observe.h"
 #include "packet.h"

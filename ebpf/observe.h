@@ -189,6 +189,24 @@ struct observe_lost {
 	__u64 icmp;
 };
 
+/* A listening socket, as the iterator tells it. */
+struct observe_listener {
+	struct observe_address address;
+	__u64 id;    /* of the socket, as long as it lives */
+	__u64 inode; /* 0 where no process holds it */
+	__u32 drops; /* sk_drops: SYNs and final ACKs that it refused */
+	__u32 queue; /* sk_ack_backlog: connections that wait to be accepted */
+	__u32 limit; /* sk_max_ack_backlog; the queue holds one more */
+	__u32 half_open; /* icsk_accept_queue.qlen */
+	__u32 young; /* of those, whose SYN-ACK was not yet sent again */
+	__u16 port;
+	__u8 family; /* 4 or 6 */
+	__u8 end;    /* 1: no listener, and none follows */
+};
+
+/* Rows that the reader takes at once. */
+#define OBSERVE_LISTENERS_READ 64
+
 /* What the reader tells the programs before they run. */
 struct observe_settings {
 	__u32 netns;        /* only this namespace; 0: all */

@@ -59,8 +59,7 @@ std::vector<conclude::Capability> capabilities() {
 int doctor(const DoctorOptions& options) {
   auto all = capabilities();
   for (observe::Method& each : observe::probe_methods()) {
-    all.push_back(
-        {"observe: " + each.name, each.available, std::move(each.detail), "this part of what --observe sees"});
+    all.push_back({"observe: " + each.name, each.available, std::move(each.detail), std::move(each.lost)});
   }
   return print(options.format == "json" ? as_json(all) : as_text(all)) ? kExitOk : kExitUnknown;
 }

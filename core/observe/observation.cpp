@@ -60,6 +60,7 @@ struct Observation::State {
   Clock::time_point next_sample;
   std::chrono::milliseconds span{0};
   bool ran = false;
+  int iterator = -1;  // link of the BPF iterator that reads the listeners; -1: sock_diag does
 
   void sample(bool with_limits);
   [[nodiscard]] Names names() const;
@@ -67,9 +68,10 @@ struct Observation::State {
 
 void Observation::State::sample(bool with_limits) {
   const auto start = Clock::now();
+  const auto read = [&] { return iterator < 0 ? listeners_by_sock_diag() : listeners_by_iterator(iterator); };
   for (auto& [inode, place] : around) {
     auto scope = kernel::NetnsScope::enter(place.netns());
-    Result<void> sampled = scope ? place.sample() : Result<void>(unexpected(scope.error()));
+    Result<void> sampled = scope ? place.sample(read) : Result<void>(unexpected(scope.error()));
     if (scope && with_limits) place.read_limits();
     // A namespace that is gone has nothing to tell any more, and nothing is missing.
     if (!sampled && sampled.error().code != ErrorCode::vanished) {
@@ -102,15 +104,9 @@ Names Observation::State::names() const {
     // Without names the addresses are of no use to anybody; reason and tuple still are.
     const std::vector<std::uint64_t> wanted(places.begin(), places.end());
     if (auto functions = kernel::functions_at(wanted)) names.places = std::move(*functions);
-    if (const auto words = kernel_enum("skb_drop_reason", "SKB_DROP_REASON_")) {
-      names.drop_reasons.insert(words->begin(), words->end());
-    }
   }
-  if (!record->resets.empty()) {
-    if (const auto words = kernel_enum("sk_rst_reason", "SK_RST_REASON_")) {
-      names.reset_reasons.insert(words->begin(), words->end());
-    }
-  }
+  names.drop_reasons.insert(record->drop_reasons.begin(), record->drop_reasons.end());
+  names.reset_reasons.insert(record->reset_reasons.begin(), record->reset_reasons.end());
   for (const auto& [inode, place] : around) {
     auto scope = kernel::NetnsScope::enter(place.netns());
     if (!scope) continue;
@@ -147,8 +143,9 @@ Observation Observation::prepare(const facts::Request& request, const std::vecto
       state->methods = state->trace->methods();
     } else {
       state->trace_error = trace.error();
-      state->methods.push_back({"handshake trace", false, trace.error().message()});
+      state->methods = methods_without_bpf(trace.error());
     }
+    state->methods.push_back(method_of_samples());
   }
   return Observation(std::move(state));
 }
@@ -157,14 +154,15 @@ void Observation::begin() {
   State& state = *state_;
   if (!is_wanted(state.request)) return;
   state.ran = true;
-  if (state.trace) {
-    if (auto started = state.trace->start(); !started) {
-      state.trace_error = started.error();
-      state.trace.reset();
-    }
+  if (const int link = state.trace ? state.trace->listener_iterator() : -1; link >= 0 && listeners_by_iterator(link)) {
+    // For the whole window or not at all: the two methods know a socket by different numbers.
+    state.iterator = link;
   }
+  // Before the programs run: what they count is then never more than what the listeners count.
   state.began = Clock::now();
   state.sample(true);
+  if (!state.trace) return;
+  if (auto started = state.trace->start(); !started) state.trace_error = started.error();
 }
 
 void Observation::sample() {
@@ -176,11 +174,12 @@ void Observation::end() {
   if (!state.ran) return;
   state.sample(false);
   state.span = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - state.began);
-  if (!state.trace) return;
-  if (auto record = state.trace->stop()) {
-    state.record = std::move(*record);
-  } else {
-    state.trace_error = record.error();
+  if (state.trace && !state.trace_error) {
+    if (auto record = state.trace->stop()) {
+      state.record = std::move(*record);
+    } else {
+      state.trace_error = record.error();
+    }
   }
   state.trace.reset();
 }
@@ -189,7 +188,8 @@ void Observation::fill(facts::Facts& out) {
   State& state = *state_;
   if (!state.ran) return;
   if (asked(state.request, kListenerDrops)) {
-    fill_listener_drops(state.around, state.span, out);
+    fill_listener_drops(state.around, state.iterator < 0 ? facts::Witness::sock_diag : facts::Witness::bpf, state.span,
+                        out);
   }
   for (const std::string_view table : kSampled) {
     if (!asked(state.request, table)) continue;
@@ -199,7 +199,7 @@ void Observation::fill(facts::Facts& out) {
     const Error error =
         state.trace_error.value_or(make_error(ErrorCode::failed, "observe", {}, "nothing was recorded"));
     for (const Filler& each : kFillers) {
-      if (asked(state.request, each.table)) out.add_absence(each.table, {}, error, "run as root on a kernel with BTF");
+      if (asked(state.request, each.table)) out.add_absence(each.table, {}, error, remedy_for(error));
     }
     return;
   }
@@ -221,8 +221,9 @@ const std::vector<Method>& Observation::methods() const {
 
 std::vector<Method> probe_methods() {
   auto trace = Trace::open(0);
-  if (trace) return trace->methods();
-  return {{"handshake trace", false, trace.error().message()}};
+  std::vector<Method> methods = trace ? trace->methods() : methods_without_bpf(trace.error());
+  methods.push_back(method_of_samples());
+  return methods;
 }
 
 }  // namespace hostcheck::observe

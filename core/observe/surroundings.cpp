@@ -6,7 +6,6 @@
 #include "core/base/text.h"
 #include "core/kernel/local_addresses.h"
 #include "core/kernel/procfs.h"
-#include "core/kernel/sock_diag.h"
 
 namespace hostcheck::observe {
 namespace {
@@ -37,73 +36,34 @@ std::map<std::string_view, std::uint64_t> tcp_ext_counters(std::string_view text
 
 }  // namespace
 
-Result<void> Surroundings::sample() {
-  // Opened anew each time: a socket costs microseconds, its buffer kept for hundreds of namespaces would cost memory.
-  auto netlink = kernel::open_sock_diag();
-  if (!netlink) return unexpected(netlink.error());
-  std::map<std::uint64_t, kernel::DiagSocket> now;
-  std::map<std::uint64_t, std::uint32_t> drops;
-  kernel::SocketQuery query;
-  query.states = kernel::state_bit(facts::SocketState::listen);
-  query.memory = true;
-  auto dumped = kernel::dump_sockets(
-      *netlink, query,
-      [&](const kernel::DiagSocket& socket) {
-        now[socket.cookie] = socket;
-        facts::SocketMemory memory;
-        kernel::copy_memory(socket.memory, memory);
-        if (memory.count > facts::SocketMemory::drops) {
-          drops[socket.cookie] = memory.value[facts::SocketMemory::drops];
-        }
-      },
-      [&] {
-        now.clear();
-        drops.clear();
-      });
-  if (!dumped) return dumped;
-
-  std::map<std::pair<std::uint16_t, IpAddress>, std::uint32_t> half_open;
-  kernel::SocketQuery waiting;
-  waiting.states = kernel::state_bit(facts::SocketState::syn_recv);
-  dumped = kernel::dump_sockets(
-      *netlink, waiting,
-      [&](const kernel::DiagSocket& socket) {
-        ++half_open[{socket.local_port, socket.local}];
-      },
-      [&] { half_open.clear(); });
-  if (!dumped) return dumped;
-
-  for (const auto& [cookie, socket] : now) {
-    const bool fresh = !listeners_.contains(cookie);
-    WatchedListener& watched = listener(cookie);
+Result<void> Surroundings::sample(const ReadListeners& read) {
+  const auto now = read();
+  if (!now) return unexpected(now.error());
+  for (const ListenerState& state : *now) {
+    const bool fresh = !listeners_.contains(state.id);
+    WatchedListener& watched = listener(state.id);
     if (fresh) {
-      watched.address = socket.local;
-      watched.port = socket.local_port;
+      watched.address = state.address;
+      watched.port = state.port;
       // A socket that was not there when the window began has begun with nothing.
-      watched.queue_first = sampled_ ? 0 : socket.rqueue;
-      watched.queue_min = socket.rqueue;
+      watched.queue_first = sampled_ ? 0 : state.queue;
+      watched.queue_min = state.queue;
     }
-    watched.inode = socket.inode;
-    watched.accept_limit = socket.wqueue;
-    watched.queue_last = socket.rqueue;
-    watched.queue_max = std::max(watched.queue_max, socket.rqueue);
-    watched.queue_min = std::min(watched.queue_min, socket.rqueue);
-    if (const auto found = drops.find(cookie); found != drops.end()) {
-      if (!watched.counts_drops && !(fresh && sampled_)) watched.drops_first = found->second;
+    watched.inode = state.inode;
+    watched.accept_limit = state.limit;
+    watched.queue_last = state.queue;
+    watched.queue_max = std::max(watched.queue_max, state.queue);
+    watched.queue_min = std::min(watched.queue_min, state.queue);
+    watched.half_open_max = std::max(watched.half_open_max, state.half_open);
+    if (state.drops) {
+      if (!watched.counts_drops && !(fresh && sampled_)) watched.drops_first = *state.drops;
       watched.counts_drops = true;
-      watched.drops_last = found->second;
+      watched.drops_last = *state.drops;
     }
     ++watched.samples;
-    if (socket.rqueue > socket.wqueue) ++watched.samples_full;
+    if (state.queue > state.limit) ++watched.samples_full;
   }
   sampled_ = true;
-  for (const auto& [where, count] : half_open) {
-    for (auto& [cookie, watched] : listeners_) {
-      if (watched.port == where.first && (watched.address == where.second || watched.address.is_any())) {
-        watched.half_open_max = std::max(watched.half_open_max, count);
-      }
-    }
-  }
   if (const auto text = kernel::FileTree().read("/proc/net/netstat")) {
     const auto counters = tcp_ext_counters(*text);
     const auto told = [&](std::string_view name) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -12,6 +13,7 @@
 #include "core/base/address.h"
 #include "core/base/result.h"
 #include "core/kernel/netns.h"
+#include "core/observe/listeners.h"
 
 namespace hostcheck::observe {
 
@@ -39,17 +41,20 @@ class Surroundings {
  public:
   explicit Surroundings(kernel::NetnsInfo netns) : netns_(std::move(netns)) {}
 
-  // One sample of the listeners' queues; the calling thread must be in the namespace.
-  [[nodiscard]] Result<void> sample();
+  // One sample: of the listeners as `read` finds them, and of what moves around them; the calling thread must be in the
+  // namespace.
+  using ReadListeners = std::function<Result<std::vector<ListenerState>>()>;
+  [[nodiscard]] Result<void> sample(const ReadListeners& read);
   // What is known of a listening socket; made where it is new.
-  WatchedListener& listener(std::uint64_t cookie) { return listeners_[cookie]; }
+  WatchedListener& listener(std::uint64_t id) { return listeners_[id]; }
   // Counts the address as one of the namespace's own.
   void add_address(const IpAddress& address) { addresses_.insert(address); }
   // What does not change in the window: addresses and limits. Likewise.
   void read_limits();
 
   [[nodiscard]] const kernel::NetnsInfo& netns() const { return netns_; }
-  [[nodiscard]] const std::map<std::uint64_t, WatchedListener>& listeners() const { return listeners_; }  // by cookie
+  // By ListenerState::id.
+  [[nodiscard]] const std::map<std::uint64_t, WatchedListener>& listeners() const { return listeners_; }
   // What takes SYNs to this address and port: bound to the address, or to any. Sockets that share the port
   // (SO_REUSEPORT) are told as one: their drops together, the queue of the fullest.
   [[nodiscard]] std::optional<WatchedListener> listener_for(const IpAddress& address, std::uint16_t port) const;

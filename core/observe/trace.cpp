@@ -2,10 +2,8 @@
 
 #include <cerrno>
 #include <cstring>
-#include <thread>
 
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <observe.skel.h>
 #include <time.h>
@@ -17,38 +15,6 @@ std::uint64_t monotonic_ns() {
   timespec now{};
   clock_gettime(CLOCK_MONOTONIC, &now);
   return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000ULL + static_cast<std::uint64_t>(now.tv_nsec);
-}
-
-struct BtfDeleter {
-  void operator()(btf* types) const { btf__free(types); }
-};
-using BtfPointer = std::unique_ptr<btf, BtfDeleter>;
-
-// How many arguments the tracepoint has in the running kernel, its context pointer not counted; -1 when there is no
-// such tracepoint. The type is `typedef void (*btf_trace_NAME)(void *, ...)`.
-int tracepoint_arguments(const btf* types, const std::string& name) {
-  const int id = btf__find_by_name_kind(types, ("btf_trace_" + name).c_str(), BTF_KIND_TYPEDEF);
-  if (id < 0) return -1;
-  const btf_type* type = btf__type_by_id(types, static_cast<__u32>(id));
-  type = btf__type_by_id(types, type->type);  // pointer
-  if (type == nullptr || !btf_is_ptr(type)) return -1;
-  type = btf__type_by_id(types, type->type);  // prototype
-  if (type == nullptr || !btf_is_func_proto(type)) return -1;
-  return static_cast<int>(btf_vlen(type)) - 1;
-}
-
-EnumNames enum_names(const btf* types, const char* name, const std::string& prefix) {
-  EnumNames names;
-  const int id = btf__find_by_name_kind(types, name, BTF_KIND_ENUM);
-  if (id < 0) return names;
-  const btf_type* type = btf__type_by_id(types, static_cast<__u32>(id));
-  const struct btf_enum* values = btf_enum(type);
-  for (int i = 0; i < btf_vlen(type); ++i) {
-    std::string text = btf__name_by_offset(types, values[i].name_off);
-    if (text.starts_with(prefix)) text.erase(0, prefix.size());
-    names.emplace_back(static_cast<std::uint32_t>(values[i].val), std::move(text));
-  }
-  return names;
 }
 
 int no_output(libbpf_print_level, const char*, va_list) {
@@ -93,7 +59,10 @@ Result<void> read_map(const bpf_map* map, std::string_view name, MapRows<Key, Ro
 
 Error load_error(int error, std::string_view what) {
   Error result = errno_error(error, what, "BPF programs");
-  if (error == EPERM || error == EACCES) result.code = ErrorCode::denied;
+  if (error == EPERM || error == EACCES) {
+    result.code = ErrorCode::denied;
+    result.detail = "CAP_BPF and CAP_PERFMON are needed, before Linux 5.8 CAP_SYS_ADMIN";
+  }
   return result;
 }
 
@@ -105,6 +74,15 @@ struct Trace::State {
   std::uint64_t started_ns = 0;
   bool has_drop_reasons = false;
   bool has_reset_reasons = false;
+  bool has_iterator = false;
+  EnumNames drop_reasons;
+  EnumNames reset_reasons;
+  // Whether enough is there to see anything.
+  [[nodiscard]] bool choose(const KernelTypes& types, bool with_iterator);
+  // Costs nothing until somebody reads, so it need not wait for the start.
+  void link_iterator() {
+    if (has_iterator) skeleton->links.observe_listeners = bpf_program__attach(skeleton->progs.observe_listeners);
+  }
   State() = default;
   State(const State&) = delete;
   State& operator=(const State&) = delete;
@@ -118,53 +96,95 @@ Trace::Trace(Trace&&) noexcept = default;
 Trace& Trace::operator=(Trace&&) noexcept = default;
 Trace::~Trace() = default;
 
-Result<Trace> Trace::open(std::uint32_t netns) {
-  auto state = std::make_unique<State>();
-  libbpf_set_print(no_output);
-  BtfPointer types(btf__load_vmlinux_btf());
-  if (types == nullptr) {
-    return unexpected(make_error(ErrorCode::unsupported, "read", "/sys/kernel/btf/vmlinux", "the kernel has no BTF"));
+namespace {
+
+// Chooses the programs by what the kernel's own types say that it has, and tells of each method.
+class Choice {
+ public:
+  Choice(const KernelTypes& types, std::vector<Method>& methods) : types_(types), methods_(methods) {}
+
+  // Whether the program is loaded: where the tracepoint has at least so many arguments.
+  bool at_tracepoint(const char* name, int arguments, bpf_program* program) const {
+    const bool usable = types_.tracepoint_arguments(name) >= arguments;
+    bpf_program__set_autoload(program, usable);
+    return usable;
   }
-  state->skeleton = observe_bpf::open();
-  if (state->skeleton == nullptr) return unexpected(load_error(errno, "open"));
-  observe_bpf& skeleton = *state->skeleton;
-  skeleton.rodata->settings.netns = netns;
-  for (const auto& [value, word] : enum_names(types.get(), "skb_drop_reason", "SKB_DROP_REASON_")) {
-    if (word == "QUEUE_PURGE") skeleton.rodata->settings.purge_reason = value;
+  void tell(MethodId id, bool usable, const std::string& hooks) {
+    methods_.push_back(method(id, usable, usable ? hooks : "this kernel does not have all of " + hooks));
   }
 
-  const auto choose = [&](const char* tracepoint, bpf_program* program, int arguments, std::string_view method) {
-    const int has = tracepoint_arguments(types.get(), tracepoint);
-    const bool usable = has >= arguments;
-    bpf_program__set_autoload(program, usable);
-    if (!method.empty()) {
-      state->methods.push_back({std::string(method), usable,
-                                usable ? std::string("tracepoint ") + tracepoint
-                                       : std::string("this kernel has no tracepoint ") + tracepoint});
-    }
-    return usable;
-  };
-  auto& programs = skeleton.progs;
-  const bool receives = choose("netif_receive_skb", programs.observe_receive, 1, "handshake trace");
-  choose("net_dev_queue", programs.observe_transmit, 1, {});
-  choose("inet_sock_set_state", programs.observe_state, 3, {});
-  state->has_drop_reasons = choose("kfree_skb", programs.observe_drop_reason, 3, "drop reasons");
+ private:
+  const KernelTypes& types_;
+  std::vector<Method>& methods_;
+};
+
+}  // namespace
+
+// Some programs do the same for older and newer kernels: one of them is loaded.
+bool Trace::State::choose(const KernelTypes& types, bool with_iterator) {
+  Choice choice(types, methods);
+  auto& programs = skeleton->progs;
+  const bool receives = choice.at_tracepoint("netif_receive_skb", 1, programs.observe_receive);
+  const bool sends = choice.at_tracepoint("net_dev_queue", 1, programs.observe_transmit);
+  const bool completes = choice.at_tracepoint("inet_sock_set_state", 3, programs.observe_state);
+  choice.tell(MethodId::handshakes, receives && sends && completes,
+              "tracepoints netif_receive_skb, net_dev_queue, inet_sock_set_state");
+
+  has_drop_reasons = choice.at_tracepoint("kfree_skb", 3, programs.observe_drop_reason);
   bpf_program__set_autoload(programs.observe_drop_plain,
-                            !state->has_drop_reasons && tracepoint_arguments(types.get(), "kfree_skb") >= 2);
-  state->has_reset_reasons = choose("tcp_send_reset", programs.observe_send_reset_reason, 3, "reset reasons");
-  bpf_program__set_autoload(programs.observe_send_reset_plain,
-                            !state->has_reset_reasons && tracepoint_arguments(types.get(), "tcp_send_reset") >= 2);
-  choose("tcp_receive_reset", programs.observe_receive_reset, 1, {});
-  choose("tcp_retransmit_skb", programs.observe_retransmit, 2, "retransmissions");
-  choose("tcp_retransmit_synack", programs.observe_retransmit_synack, 2, {});
-  if (!receives) {
-    return unexpected(
-        make_error(ErrorCode::unsupported, "observe", "netif_receive_skb", "this kernel's BTF has no such tracepoint"));
+                            !has_drop_reasons && types.tracepoint_arguments("kfree_skb") >= 2);
+  choice.tell(MethodId::drops, has_drop_reasons, "tracepoint kfree_skb with a reason (Linux 5.17)");
+
+  const bool receives_resets = choice.at_tracepoint("tcp_receive_reset", 1, programs.observe_receive_reset);
+  has_reset_reasons = choice.at_tracepoint("tcp_send_reset", 3, programs.observe_send_reset_reason);
+  const bool sends_resets = types.tracepoint_arguments("tcp_send_reset") >= 2;
+  bpf_program__set_autoload(programs.observe_send_reset_plain, !has_reset_reasons && sends_resets);
+  choice.tell(MethodId::resets, receives_resets && sends_resets, "tracepoints tcp_send_reset, tcp_receive_reset");
+  choice.tell(MethodId::reset_reasons, has_reset_reasons, "tracepoint tcp_send_reset with a reason (Linux 6.10)");
+
+  const bool data = choice.at_tracepoint("tcp_retransmit_skb", 2, programs.observe_retransmit);
+  const bool synack = choice.at_tracepoint("tcp_retransmit_synack", 2, programs.observe_retransmit_synack);
+  choice.tell(MethodId::retransmissions, data && synack, "tracepoints tcp_retransmit_skb, tcp_retransmit_synack");
+
+  const bool iterates = types.has_function("bpf_iter_tcp");
+  has_iterator = iterates && with_iterator;
+  bpf_program__set_autoload(programs.observe_listeners, has_iterator);
+  bpf_program__set_autoattach(programs.observe_listeners, false);
+  choice.tell(MethodId::iterator, has_iterator,
+              iterates && !with_iterator ? "BPF iterator tcp that takes this program" : "BPF iterator tcp (Linux 5.9)");
+  return receives;
+}
+
+Result<Trace> Trace::open(std::uint32_t netns) {
+  libbpf_set_print(no_output);
+  int failed = 0;
+  // A kernel that has the iterator and refuses this one is no reason to see nothing at all.
+  for (const bool with_iterator : {true, false}) {
+    auto types = KernelTypes::read();
+    if (!types) return unexpected(types.error());
+    auto state = std::make_unique<State>();
+    state->skeleton = observe_bpf::open();
+    if (state->skeleton == nullptr) return unexpected(load_error(errno, "open"));
+    observe_bpf& skeleton = *state->skeleton;
+    if (!state->choose(*types, with_iterator)) {
+      return unexpected(make_error(ErrorCode::unsupported, "observe", "netif_receive_skb",
+                                   "this kernel's BTF has no such tracepoint"));
+    }
+    state->drop_reasons = types->enum_names("skb_drop_reason", "SKB_DROP_REASON_");
+    state->reset_reasons = types->enum_names("sk_rst_reason", "SK_RST_REASON_");
+    skeleton.rodata->settings.netns = netns;
+    for (const auto& [value, word] : state->drop_reasons) {
+      if (word == "QUEUE_PURGE") skeleton.rodata->settings.purge_reason = value;
+    }
+    *types = {};  // libbpf reads them again for itself: megabytes once, not twice
+    failed = observe_bpf::load(state->skeleton);
+    if (failed == 0) {
+      state->link_iterator();
+      return Trace(std::move(state));
+    }
+    if (failed == -EPERM || !state->has_iterator) break;
   }
-  types.reset();  // loading reads them again: megabytes once, not twice
-  if (const int failed = observe_bpf::load(state->skeleton); failed != 0)
-    return unexpected(load_error(-failed, "load"));
-  return Trace(std::move(state));
+  return unexpected(load_error(-failed, "load"));
 }
 
 Result<void> Trace::start() {
@@ -181,6 +201,8 @@ Result<TraceRecord> Trace::stop() {
   record.ended_ns = monotonic_ns();
   record.has_drop_reasons = state_->has_drop_reasons;
   record.has_reset_reasons = state_->has_reset_reasons;
+  record.drop_reasons = state_->drop_reasons;
+  record.reset_reasons = state_->reset_reasons;
   observe_bpf::detach(state_->skeleton);
   const auto& maps = state_->skeleton->maps;
   Result<void> read = read_map(maps.flows, "flows", record.flows);
@@ -227,12 +249,9 @@ std::vector<ProgramCost> Trace::costs() const {
   return costs;
 }
 
-Result<EnumNames> kernel_enum(const char* name, const std::string& prefix) {
-  const BtfPointer types(btf__load_vmlinux_btf());
-  if (types == nullptr) {
-    return unexpected(make_error(ErrorCode::unsupported, "read", "/sys/kernel/btf/vmlinux", "the kernel has no BTF"));
-  }
-  return enum_names(types.get(), name, prefix);
+int Trace::listener_iterator() const {
+  const bpf_link* link = state_->has_iterator ? state_->skeleton->links.observe_listeners : nullptr;
+  return link == nullptr ? -1 : bpf_link__fd(link);
 }
 
 }  // namespace hostcheck::observe

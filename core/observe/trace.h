@@ -9,16 +9,11 @@
 #include <vector>
 
 #include "core/base/result.h"
+#include "core/observe/kernel_types.h"
+#include "core/observe/methods.h"
 #include "ebpf/observe.h"
 
 namespace hostcheck::observe {
-
-// One thing that the programs can watch, and whether this kernel lets them.
-struct Method {
-  std::string name;  // "handshake trace", "drop reasons", ...
-  bool available = false;
-  std::string detail;  // which program, or why not
-};
 
 template <typename Key, typename Row>
 using MapRows = std::vector<std::pair<Key, Row>>;
@@ -37,6 +32,8 @@ struct TraceRecord {
   observe_lost lost{};
   bool has_drop_reasons = false;   // the kernel tells reasons (5.17 and later)
   bool has_reset_reasons = false;  // 6.10 and later
+  EnumNames drop_reasons;          // of the running kernel, without SKB_DROP_REASON_
+  EnumNames reset_reasons;         // likewise, without SK_RST_REASON_
 };
 
 // What one program cost, by the kernel's own statistics (only when they are switched on for the time).
@@ -60,6 +57,8 @@ class Trace {
   // Detaches the programs and reads the maps.
   [[nodiscard]] Result<TraceRecord> stop();
   [[nodiscard]] const std::vector<Method>& methods() const;
+  // Link of the iterator of listeners, for listeners_by_iterator(); -1 where this kernel has none.
+  [[nodiscard]] int listener_iterator() const;
   // Run time statistics of the programs; zero unless kernel.bpf_stats_enabled is on.
   [[nodiscard]] std::vector<ProgramCost> costs() const;
 
@@ -68,10 +67,5 @@ class Trace {
   explicit Trace(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
-
-// Names of an enumeration of the running kernel, by value, from its BTF: "skb_drop_reason" gives {2: "NOT_SPECIFIED",
-// ...} with the prefix (SKB_DROP_REASON_) taken off. Empty where the kernel has no such enumeration.
-using EnumNames = std::vector<std::pair<std::uint32_t, std::string>>;
-[[nodiscard]] Result<EnumNames> kernel_enum(const char* name, const std::string& prefix);
 
 }  // namespace hostcheck::observe
