@@ -23,7 +23,7 @@ CommandSpec query_spec() {
   spec.name = "query";
   spec.summary = "Ask this host's facts in SQL (SQLite's SELECT)";
   spec.argument = "SQL";
-  spec.argument_help = "The query; without it, a prompt on a terminal, else standard input is read";
+  spec.argument_help = "The query; without it, a prompt on a terminal, else standard input";
   spec.take_argument = [options](const std::string& value) { options->sql = value; };
   spec.options = {
       {"--netns",
