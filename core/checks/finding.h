@@ -33,11 +33,12 @@ enum class Outcome : std::uint8_t {
 [[nodiscard]] std::optional<Outcome> parse_outcome(std::string_view text);
 
 struct Evidence {
-  std::string what;    // "accept queue"
-  facts::Value value;  // 57
-  std::string unit;    // "SYNs"; "" for names
-  std::string source;  // "sock_diag SK_MEMINFO_DROPS"
-  std::string when;    // "now" or "delta over 2.0 s"
+  std::string what;        // "accept queue"
+  facts::Value value;      // 57
+  std::string unit;        // "SYNs"; "" for names
+  std::string source;      // "sock_diag SK_MEMINFO_DROPS"
+  std::string when;        // "now" or "delta over 2.0 s"
+  bool parameter = false;  // a threshold that the finding was judged by, and no observation
 };
 
 struct Exclusion {
@@ -47,9 +48,10 @@ struct Exclusion {
 
 struct Fix {
   std::string text;
-  std::string command;  // "" when it takes more than a command
-  std::string persist;  // where it is kept over a reboot; may be ""
-  std::string sysctl;   // shown only where the running kernel has this sysctl; "" for always
+  std::string command;                  // "" when it takes more than a command
+  std::string persist;                  // where it is kept over a reboot; may be ""
+  std::string sysctl;                   // shown only where the running kernel has this sysctl; "" for always
+  std::vector<std::string> roles = {};  // not shown where the namespace has other roles only; empty for always
 };
 
 // What a probe has to decide about a finding that is only likely.

@@ -28,7 +28,8 @@ struct Parameter {
   std::string name;
   facts::Value value;  // default, or what was set
   std::string unit;
-  std::string why;  // reason for the default
+  std::string why;          // reason for the default
+  std::string origin = {};  // "--set" or "FILE:LINE" where it was set; "" for the default
 };
 
 // How one piece of evidence is made from the query's row.
@@ -82,6 +83,7 @@ struct Rule {
   std::vector<std::string> explains;  // checks whose findings in the same namespace are effects of this one's
   std::string clear_query;            // [clear]: one row of numbers that show that all is well ...
   std::string clear_because;          // ... and the words around them, used where this rule is another's rival
+  std::vector<std::string> roles;     // the finding holds only in namespaces with one of them; empty: in all
   std::optional<Confirm> confirm;
   std::string why;
   std::vector<Fix> fix;  // with placeholders

@@ -13,6 +13,7 @@
 
 #include "core/base/text.h"
 #include "core/checks/toml_reader.h"
+#include "core/facts/role.h"
 
 namespace hostcheck::checks {
 namespace {
@@ -105,6 +106,16 @@ std::string sysctl_of(std::string_view command) {
   return end == std::string_view::npos ? std::string() : std::string(trim(command.substr(0, end)));
 }
 
+std::vector<std::string> read_roles(TomlReader& reader, Complaints& complaints) {
+  std::vector<std::string> roles = reader.texts("roles");
+  const std::vector<std::string> known(facts::kRoleNames.begin(), facts::kRoleNames.end());
+  for (const std::string& each : roles) {
+    if (std::find(known.begin(), known.end(), each) != known.end()) continue;
+    complaints.add(*reader.node("roles"), fmt::format("no such role: {}{}", each, did_you_mean(each, known)));
+  }
+  return roles;
+}
+
 void read_doc(TomlReader& top, Rule& rule, Complaints& complaints) {
   const toml::table* table = top.table("doc");
   if (table == nullptr) return;
@@ -116,13 +127,14 @@ void read_doc(TomlReader& top, Rule& rule, Complaints& complaints) {
   rule.references = reader.texts("references");
   for (const toml::table* each : reader.tables("fix")) {
     TomlReader fix(*each, "doc.fix", complaints);
-    constexpr std::array<Keys, 4> kFixKeys = {"text", "command", "persist", "sysctl"};
+    constexpr std::array<Keys, 5> kFixKeys = {"text", "command", "persist", "sysctl", "roles"};
     fix.only(kFixKeys);
     Fix& made = rule.fix.emplace_back();
     made.text = fix.text("text", true);
     made.command = fix.text("command");
     made.persist = fix.text("persist");
     made.sysctl = fix.text("sysctl");
+    made.roles = read_roles(fix, complaints);
     if (made.sysctl.empty()) made.sysctl = sysctl_of(made.command);
   }
 }
@@ -236,9 +248,9 @@ std::string id_of_path(std::string_view path) {
 Result<Rule> read_rule(const toml::table& root, const std::string& path) {
   Complaints complaints(path);
   TomlReader top(root, "", complaints);
-  constexpr std::array<Keys, 17> kKeys = {"id",      "title",  "severity", "claim",       "query",    "subject",
-                                          "summary", "params", "rivals",   "explains",    "evidence", "clear",
-                                          "confirm", "doc",    "test",     "descriptive", "witness"};
+  constexpr std::array<Keys, 18> kKeys = {"roles",   "id",      "title",  "severity", "claim",       "query",
+                                          "subject", "summary", "params", "rivals",   "explains",    "evidence",
+                                          "clear",   "confirm", "doc",    "test",     "descriptive", "witness"};
   top.only(kKeys);
   Rule rule;
   rule.file = path;
@@ -254,6 +266,7 @@ Result<Rule> read_rule(const toml::table& root, const std::string& path) {
   rule.descriptive = top.texts("descriptive");
   rule.rivals = top.texts("rivals");
   rule.explains = top.texts("explains");
+  rule.roles = read_roles(top, complaints);
   rule.evidence = read_evidence(top, complaints);
   rule.witnesses = read_witnesses(top, complaints);
   read_clear(top, rule, complaints);

@@ -6,6 +6,7 @@
 #include "core/base/text.h"
 #include "core/checks/confirm.h"
 #include "core/checks/gaps.h"
+#include "core/checks/role_filter.h"
 #include "core/checks/row.h"
 #include "core/checks/rule.h"
 #include "core/checks/text_template.h"
@@ -76,6 +77,14 @@ std::vector<Evidence> gather_evidence(const Rule& rule, const sql::Answer& answe
   return all;
 }
 
+// The thresholds that it was judged by.
+void add_parameters(const Rule& rule, std::vector<Evidence>& evidence) {
+  for (const Parameter& each : rule.params) {
+    evidence.push_back(
+        {"parameter " + each.name, each.value, each.unit, each.origin.empty() ? "default" : each.origin, "", true});
+  }
+}
+
 // The row's own severity and status, where it has such columns.
 Result<void> apply_overrides(const Rule& rule, const sql::Answer& answer, const Row& row, Finding& finding) {
   const auto text_in = [&](std::string_view column) -> const std::string* {
@@ -117,8 +126,8 @@ Result<Finding> make_finding(const Rule& rule, const sql::Answer& answer, const 
   finding.why = rule.why;
   finding.evidence = gather_evidence(rule, answer, row, observed);
   for (const Fix& each : rule.fix) {
-    finding.fix.push_back(
-        {fill(each.text, lookup), fill(each.command, lookup), fill(each.persist, lookup), fill(each.sysctl, lookup)});
+    finding.fix.push_back({fill(each.text, lookup), fill(each.command, lookup), fill(each.persist, lookup),
+                           fill(each.sysctl, lookup), each.roles});
   }
   finding.references = rule.references;
   if (finding.status == Status::suspected) finding.doubt = doubt_of(rule, answer, row);
@@ -155,6 +164,7 @@ void judge(const Rule& rule, const facts::Facts& facts, sql::Database& database,
     if (auto heard = hear_witnesses(rule, *answer, row, facts, database, *finding); !heard) {
       return fail(result, in_rule(rule, heard.error()));
     }
+    add_parameters(rule, finding->evidence);
     result.findings.push_back(*std::move(finding));
   }
   const auto gaps = find_gaps(without_descriptive(*reads, rule.descriptive), facts);
@@ -166,6 +176,13 @@ void judge(const Rule& rule, const facts::Facts& facts, sql::Database& database,
     result.reason = gaps->reason;
   }
   if (gaps) result.remedy = gaps->remedy;
+  keep_to_roles(rule, facts, result);
+}
+
+// Whether the rule or a cure of it holds for some roles only.
+bool reads_roles(const Rule& rule) {
+  return !rule.roles.empty() ||
+         std::any_of(rule.fix.begin(), rule.fix.end(), [](const Fix& fix) { return !fix.roles.empty(); });
 }
 
 }  // namespace
@@ -185,6 +202,7 @@ Result<facts::Request> plan(const Rule& rule, sql::Database& database, bool obse
   }
   if (auto checked = check_descriptive(rule, *reads); !checked) return unexpected(checked.error());
   if (!observed && reads_observation(*reads)) return facts::Request{};
+  if (reads_roles(rule)) (*reads)["roles"].add_reader({"netns", "role"}, {});
   for (const WitnessTemplate& each : rule.witnesses) {
     auto more = database.plan(each.query);
     if (!more)

@@ -94,6 +94,9 @@ Result<void> apply(const Setting& setting, std::vector<checks::Rule>& rules, con
     error.object = setting.name;
     return unexpected(std::move(error));
   }
+  for (checks::Parameter& each : rule->params) {
+    if (each.name == setting.name.substr(dot + 1)) each.origin = setting.origin;
+  }
   return {};
 }
 

@@ -1,5 +1,7 @@
 #include "core/cli/config.h"
 
+#include <chrono>
+#include <cstdio>
 #include <functional>
 #include <map>
 
@@ -43,6 +45,47 @@ class Reader {
       all.push_back(text(node, key));
     }
     return all;
+  }
+  // The last day of a suppression, as TOML's date or in quotes.
+  [[nodiscard]] std::chrono::sys_days day(const toml::node& node) const {
+    const auto date = node.value<toml::date>();
+    std::optional<std::chrono::year_month_day> found;
+    if (date) found = std::chrono::year(date->year) / date->month / date->day;
+    if (const auto text = node.value_exact<std::string>()) {
+      int year = 0;
+      unsigned month = 0;
+      unsigned number = 0;
+      char rest = 0;
+      if (std::sscanf(text->c_str(), "%4d-%2u-%2u%c", &year, &month, &number, &rest) == 3) {
+        found = std::chrono::year(year) / month / number;
+      }
+    }
+    if (!found || !found->ok()) fail(node.source(), "until has to be a day: 2026-12-31");
+    return *found;
+  }
+  [[nodiscard]] conclude::Suppression suppression(const toml::node& node) const {
+    const toml::table* table = node.as_table();
+    if (table == nullptr) fail(node.source(), "suppress has to be written as [[suppress]]");
+    conclude::Suppression made;
+    made.origin = place(node.source());
+    const std::vector<std::string> known = {"id", "reason", "subject", "until"};
+    for (const auto& [key, value] : *table) {
+      if (key == "id") {
+        made.id = text(value, "id");
+      } else if (key == "subject") {
+        made.subject = text(value, "subject");
+      } else if (key == "reason") {
+        made.reason = text(value, "reason");
+      } else if (key == "until") {
+        made.until = day(value);
+      } else {
+        fail(key.source(),
+             fmt::format("unknown key '{}' of [[suppress]]{}", key.str(), did_you_mean(key.str(), known)));
+      }
+    }
+    if (made.id.empty()) fail(node.source(), "[[suppress]] needs an id, e.g. id = \"nic.*\"");
+    if (made.reason.empty()) fail(node.source(), "[[suppress]] needs a reason: the next person asks for it");
+    return made;
   }
   // Nested tables and dotted keys are the same: the names are joined with dots.
   void settings(const toml::node& node, const std::string& name, std::vector<Setting>& out) const {
@@ -101,6 +144,13 @@ std::map<std::string, Setter, std::less<>> setters() {
           {"color", sets_text(&RawRun::color, "color")},
           {"quiet", sets_boolean(&RawRun::quiet, "quiet")},
           {"verbose", sets_boolean(&RawRun::verbose, "verbose")},
+          {"role", sets_texts(&RawRun::role, "role")},
+          {"suppress",
+           [](const Reader& reader, const toml::node& node, RawRun& raw) {
+             const toml::array* all = node.as_array();
+             if (all == nullptr) reader.fail(node.source(), "suppress has to be written as [[suppress]]");
+             for (const toml::node& each : *all) raw.suppress.push_back(reader.suppression(each));
+           }},
           {"set", [](const Reader& reader, const toml::node& node, RawRun& raw) {
              if (!node.is_table())
                reader.fail(node.source(), "set has to be a table: [set.\"ID\"] and PARAM = VALUE below it");
@@ -150,6 +200,8 @@ void fill_from(RawRun& command_line, RawRun config) {
   fill(command_line.only, config.only);
   fill(command_line.skip, config.skip);
   fill(command_line.area, config.area);
+  fill(command_line.role, config.role);
+  command_line.suppress = std::move(config.suppress);
   fill(command_line.observe, config.observe);
   fill(command_line.probe, config.probe);
   fill(command_line.netns, config.netns);

@@ -21,6 +21,8 @@ struct RawRun {
   std::optional<std::string> netns;
   std::optional<std::string> budget;
   std::vector<Setting> set;
+  std::vector<std::string> role;
+  std::vector<conclude::Suppression> suppress;
   std::optional<std::string> rules;
   std::optional<std::string> format;
   std::optional<std::string> output;

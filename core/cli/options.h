@@ -8,6 +8,8 @@
 #include <variant>
 #include <vector>
 
+#include "core/conclude/report.h"
+
 namespace hostcheck::cli {
 
 enum class Colour { automatic, always, never };
@@ -33,12 +35,15 @@ struct RunOptions {
   std::chrono::milliseconds observe{2000};
   std::chrono::milliseconds budget{15'000};
   std::string probe = "auto";
-  std::string netns;  // "" the present one, "all", or a name
+  std::string netns;               // "" the present one, "all", or a name
+  std::vector<std::string> roles;  // of the host; none: found out
   std::string format = "text";
   std::string output;  // file in place of standard output; "" for none
   Colour colour = Colour::automatic;
   bool quiet = false;
   bool verbose = false;
+  bool show_suppressed = false;
+  std::vector<conclude::Suppression> suppressions;
 };
 
 // One probe by hand.

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "core/base/text.h"
 #include "core/cli/capabilities.h"
 #include "core/cli/catalogue.h"
 #include "core/cli/commands.h"
@@ -10,6 +11,7 @@
 #include "core/cli/watch.h"
 #include "core/conclude/conclude.h"
 #include "core/conclude/sample.h"
+#include "core/conclude/suppress.h"
 #include "core/gather/gather.h"
 #include "core/kernel/sysctl.h"
 #include "core/observe/observation.h"
@@ -115,8 +117,13 @@ bool has_sysctl(const std::string& name, const gather::Options& namespaces) {
   return false;
 }
 
+std::chrono::sys_days today() {
+  return std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now());
+}
+
 conclude::Report conclude_run(const Plan& plan, std::vector<CheckResult> results, const Catalogue& catalogue,
-                              const facts::Facts& facts, sql::Database& database, const gather::Options& namespaces) {
+                              const facts::Facts& facts, sql::Database& database, const gather::Options& namespaces,
+                              const RunOptions& options) {
   conclude::Report report;
   conclude::Witnesses witnesses;
   witnesses.clear_words = [&](const Rule& rule, std::string_view netns) {
@@ -139,8 +146,28 @@ conclude::Report conclude_run(const Plan& plan, std::vector<CheckResult> results
   report.host = identity(facts, namespaces);
   report.observed = facts.observed;
   report.capabilities = capabilities();
+  conclude::suppress(report, options.suppressions, today());
   conclude::judge(report, facts, plan.request);
   return report;
+}
+
+// That each suppression is of some check; those that are over are told, since their findings are back.
+Result<void> check_suppressions(const Catalogue& catalogue, const RunOptions& options) {
+  std::vector<std::string> ids;
+  for (const Rule& rule : catalogue.rules) ids.push_back(rule.id);
+  for (const auto& [id, option] : catalogue.left_out) ids.push_back(id);
+  for (const conclude::Suppression& each : options.suppressions) {
+    const bool any =
+        std::any_of(ids.begin(), ids.end(), [&](const std::string& id) { return glob_match(each.id, id); });
+    if (!any) {
+      return unexpected(
+          make_error(ErrorCode::invalid, each.origin, each.id, "no such check" + did_you_mean(each.id, ids)));
+    }
+    if (conclude::is_over(each, today())) {
+      complain(each.origin + ": the suppression of " + each.id + " is over; what it finds is reported again");
+    }
+  }
+  return {};
 }
 
 // Nobody waits for an observation that no check asks for.
@@ -171,6 +198,7 @@ std::string render(const conclude::Report& report, const RunOptions& options) {
   text.colour = use_colour(options.colour, !options.output.empty());
   text.verbose = options.verbose;
   text.quiet = options.quiet;
+  text.show_suppressed = options.show_suppressed;
   text.exit_status = status_of(report.verdict);
   return report::as_text(report, text);
 }
@@ -187,6 +215,7 @@ int run(const RunOptions& options) {
   auto loaded = load_catalogue(options.rules);
   if (!loaded) return fail(loaded.error());
   Catalogue& catalogue = keep_until_exit(*std::move(loaded));
+  if (auto known = check_suppressions(catalogue, options); !known) return fail(known.error());
   auto opened = sql::Database::open();
   if (!opened) return fail(opened.error());
   sql::Database& database = keep_until_exit(*std::move(opened));
@@ -202,10 +231,11 @@ int run(const RunOptions& options) {
   const Watch watch(start, start + options.budget, !options.quiet);
   const facts::Facts& facts = keep_until_exit(conclude::sample(
       plan.request, *namespaces, window_for(plan.request, options),
-      [&](milliseconds window, milliseconds every, const auto& tick) { watch.wait(window, every, tick); }));
+      [&](milliseconds window, milliseconds every, const auto& tick) { watch.wait(window, every, tick); },
+      options.roles));
   database.use(facts);
   std::vector<CheckResult> results = run_checks(plan, facts, database, watch);
-  conclude::Report report = conclude_run(plan, std::move(results), catalogue, facts, database, *namespaces);
+  conclude::Report report = conclude_run(plan, std::move(results), catalogue, facts, database, *namespaces, options);
   report.started = started;
   report.duration = std::chrono::duration_cast<milliseconds>(Clock::now() - start);
 

@@ -3,6 +3,7 @@
 #include "core/base/text.h"
 #include "core/cli/command_spec.h"
 #include "core/cli/config.h"
+#include "core/facts/role.h"
 
 namespace hostcheck::cli {
 namespace {
@@ -10,6 +11,7 @@ namespace {
 struct Raw {
   RawRun run;
   std::optional<std::string> config;
+  bool show_suppressed = false;
 };
 
 std::chrono::milliseconds duration(const std::string& name, const std::string& text) {
@@ -69,6 +71,11 @@ RunOptions finish(Raw& raw) {
   options.format = given.format.value_or(options.format);
   options.probe = given.probe.value_or(options.probe);
   options.output = given.output.value_or("");
+  options.suppressions = std::move(given.suppress);
+  options.roles = given.role;
+  const std::vector<std::string> roles(facts::kRoleNames.begin(), facts::kRoleNames.end());
+  for (const std::string& each : options.roles) require_choice("--role", each, roles);
+  options.show_suppressed = raw.show_suppressed;
   options.quiet = given.quiet.value_or(false);
   options.verbose = given.verbose.value_or(false);
   const std::string colour = given.color.value_or("auto");
@@ -90,7 +97,8 @@ constexpr const char* kNotes =
     "\n"
     "Configuration: /etc/hostcheck/hostcheck.toml takes the same options by the same names, for\n"
     "example observe = \"5s\" or skip = [\"nic.*\"], and parameters as [set.\"ID\"] with PARAM = VALUE\n"
-    "below. The command line wins. Rules of this site go to /etc/hostcheck/rules.d/*.toml.\n"
+    "below, and [[suppress]] with id, subject, reason, until. The command line wins. Rules of this site go to "
+    "/etc/hostcheck/rules.d/*.toml.\n"
     "\n"
     "Exit status: 0 no finding at warning or above; 1 warning; 2 critical; 64 wrong usage or\n"
     "configuration; 3 the run failed, or there is no finding at warning or above and too little\n"
@@ -135,6 +143,16 @@ CommandSpec run_spec() {
        {},
        [raw](const std::string& value) { raw->config = value; }},
       {"--rules", "DIR", "Rules of this folder in place of the installed ones", {}, text(&RawRun::rules)},
+      {"--role",
+       "NAME",
+       "What this host is for, e.g. router; else its facts say (repeatable)",
+       {facts::kRoleNames.begin(), facts::kRoleNames.end()},
+       list(&RawRun::role)},
+      {"--show-suppressed",
+       "",
+       "Name the findings that the configuration sets aside",
+       {},
+       [raw](const std::string&) { raw->show_suppressed = true; }},
       {"--format", "NAME", "text, json or ndjson (text)", formats(), text(&RawRun::format)},
       {"--output", "FILE", "Write the report there, whole or not at all", {}, text(&RawRun::output)},
       {"--color", "WHEN", "auto, always or never (auto: on a terminal)", colour_modes(), text(&RawRun::color)},

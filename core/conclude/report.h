@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,15 +37,30 @@ struct Capability {
   std::string lost;    // what cannot be seen without it
 };
 
+// Somebody's decision not to be told of findings.
+struct Suppression {
+  std::string id;       // glob on the check's id
+  std::string subject;  // glob, see suppress.h; "" for every subject
+  std::string reason;
+  std::optional<std::chrono::sys_days> until;  // last day on which it holds, UTC
+  std::string origin;                          // "FILE:LINE"
+};
+
+struct SuppressedFinding {
+  checks::Finding finding;
+  Suppression by;
+};
+
 struct Report {
   HostIdentity host;
   std::chrono::system_clock::time_point started;
   std::chrono::milliseconds duration{0};
   std::chrono::milliseconds observed{0};  // between the two samples; 0 when there was one
   Verdict verdict = Verdict::ok;
-  std::string unjudged;                     // for Verdict::unknown: why, in one sentence
-  std::vector<checks::Finding> findings;    // in the order in which a person should read them
-  std::vector<checks::CheckResult> checks;  // sorted by id; their findings have moved to findings
+  std::string unjudged;                       // for Verdict::unknown: why, in one sentence
+  std::vector<checks::Finding> findings;      // in the order in which a person should read them
+  std::vector<SuppressedFinding> suppressed;  // counted for nothing
+  std::vector<checks::CheckResult> checks;    // sorted by id; their findings have moved to findings
   std::vector<Capability> capabilities;
 };
 

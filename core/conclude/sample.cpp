@@ -4,12 +4,15 @@
 #include <optional>
 #include <thread>
 
+#include "core/conclude/roles.h"
 #include "core/observe/observation.h"
 
 namespace hostcheck::conclude {
 
-facts::Facts sample(const facts::Request& request, const gather::Options& namespaces, std::chrono::milliseconds window,
-                    const Wait& wait) {
+namespace {
+
+facts::Facts take_samples(const facts::Request& request, const gather::Options& namespaces,
+                          std::chrono::milliseconds window, const Wait& wait) {
   if (window.count() == 0) return gather::gather(request, namespaces);
   const bool observes = observe::is_wanted(request);
   std::optional<observe::Observation> observation;
@@ -24,6 +27,18 @@ facts::Facts sample(const facts::Request& request, const gather::Options& namesp
     observation->end();
   });
   if (observes) observation->fill(facts);
+  return facts;
+}
+
+}  // namespace
+
+facts::Facts sample(const facts::Request& request, const gather::Options& namespaces, std::chrono::milliseconds window,
+                    const Wait& wait, std::span<const std::string> roles) {
+  if (!request.contains("roles")) return take_samples(request, namespaces, window, wait);
+  facts::Request all = request;
+  for (const auto& [table, each] : roles_request()) all[table].merge(each);
+  facts::Facts facts = take_samples(all, namespaces, window, wait);
+  fill_roles(facts, roles);
   return facts;
 }
 

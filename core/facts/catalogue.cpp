@@ -15,6 +15,7 @@
 #include "core/facts/process.h"
 #include "core/facts/qdisc.h"
 #include "core/facts/resolver.h"
+#include "core/facts/role.h"
 #include "core/facts/route.h"
 #include "core/facts/socket.h"
 #include "core/facts/sysctl.h"
@@ -36,6 +37,7 @@ std::span<const TableInfo* const> catalogue() {
       &Host::table(),
       &IcmpErrorCount::table(),
       &InterfaceAddress::table(),
+      &HostRole::table(),
       &Interrupt::table(),
       &Link::table(),
       &Listener::table(),

@@ -65,6 +65,19 @@ Json json_of(const checks::CheckResult& check) {
   return out;
 }
 
+std::string day_text(std::chrono::sys_days day) {
+  const std::chrono::year_month_day date(day);
+  return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                     static_cast<unsigned>(date.day()));
+}
+
+Json json_of(const conclude::SuppressedFinding& suppressed) {
+  Json out = json_of(suppressed.finding);
+  out["suppressed"] = {{"by", suppressed.by.origin}, {"reason", suppressed.by.reason}};
+  if (suppressed.by.until) out["suppressed"]["until"] = day_text(*suppressed.by.until);
+  return out;
+}
+
 Json json_of(const conclude::Capability& capability) {
   Json out{{"name", capability.name}, {"available", capability.available}, {"detail", capability.detail}};
   if (!capability.available && !capability.lost.empty()) out["lost"] = capability.lost;
@@ -116,6 +129,7 @@ std::string as_json(const conclude::Report& report) {
   Json out = head_of(report);
   add_ending(out, report);
   out["findings"] = list_of(report.findings);
+  out["suppressed"] = list_of(report.suppressed);
   out["checks"] = list_of(report.checks);
   out["probes"] = Json::array();
   out["capabilities"] = list_of(report.capabilities);
@@ -130,6 +144,7 @@ std::string as_ndjson(const conclude::Report& report) {
   };
   std::string out = record("run", head_of(report));
   for (const auto& each : report.findings) out += record("finding", json_of(each));
+  for (const auto& each : report.suppressed) out += record("suppressed", json_of(each));
   for (const auto& each : report.checks) out += record("check", json_of(each));
   for (const auto& each : report.capabilities) out += record("capability", json_of(each));
   Json ending;

@@ -18,10 +18,11 @@ namespace hostcheck::report {
 [[nodiscard]] std::string as_ndjson(const conclude::Report& report);
 
 struct TextOptions {
-  bool colour = false;   // of the first word of each finding
-  bool verbose = false;  // reasons, witnesses of each number, every row of every check
-  bool quiet = false;    // findings only: no header, nothing at all of a healthy host
-  int exit_status = 0;   // told in the last line
+  bool colour = false;           // of the first word of each finding
+  bool show_suppressed = false;  // name the findings that the configuration sets aside
+  bool verbose = false;          // reasons, witnesses of each number, every row of every check
+  bool quiet = false;            // findings only: no header, nothing at all of a healthy host
+  int exit_status = 0;           // told in the last line
 };
 [[nodiscard]] std::string as_text(const conclude::Report& report, const TextOptions& options);
 

@@ -150,6 +150,21 @@ std::string refuted_text(const conclude::Report& report) {
   return out;
 }
 
+// Findings that the configuration sets aside: counted always, named on request.
+std::string suppressed_text(const conclude::Report& report, const TextOptions& options) {
+  if (report.suppressed.empty()) return {};
+  std::string out;
+  if (!options.verbose && !options.show_suppressed) {
+    return labelled_list("  set aside  ", {count_of(report.suppressed.size(), "finding") +
+                                           " by the configuration (--show-suppressed names them)"});
+  }
+  for (const auto& each : report.suppressed) {
+    out += labelled_list("  set aside  ", {each.finding.id + ": " + printable(each.finding.summary)});
+    out += labelled("", printable(each.by.reason + " [" + each.by.origin + "]"));
+  }
+  return out;
+}
+
 // Checks that judged all they could, but not every row.
 std::string partly_text(const conclude::Report& report) {
   std::string out;
@@ -194,6 +209,7 @@ bool nothing_but_good(const conclude::Report& report) {
 
 std::string text_of_checks(const conclude::Report& report, const TextOptions& options) {
   std::string out = refuted_text(report);
+  out += suppressed_text(report, options);
   const std::size_t clear = count(report, Outcome::clear);
   if (clear != 0 && !nothing_but_good(report)) {
     out += "clear     " + count_of(clear, "check") + '\n';

@@ -116,7 +116,9 @@ std::string effects_text(const Block& block, const TextOptions& options) {
     out += labelled_list("  shows as  ", {effect->id + ": " + printable(effect->summary)});
     if (!options.verbose) continue;
     std::vector<std::string> evidence;
-    for (const auto& each : effect->evidence) evidence.push_back(evidence_text(each, true));
+    for (const auto& each : effect->evidence) {
+      if (!each.parameter) evidence.push_back(evidence_text(each, true));
+    }
     if (!evidence.empty()) out += labelled_list("", evidence);
   }
   return out;
@@ -218,7 +220,9 @@ std::string text_of(const Block& block, const TextOptions& options) {
     const Finding& finding = *block.findings[at];
     out += coloured(labelled(word_of(finding.severity), printable(finding.summary)), finding.severity, options.colour);
     std::vector<std::string> evidence;
-    for (const auto& each : finding.evidence) evidence.push_back(evidence_text(each, options.verbose));
+    for (const auto& each : finding.evidence) {
+      if (!each.parameter || options.verbose) evidence.push_back(evidence_text(each, options.verbose));
+    }
     if (!evidence.empty()) out += labelled_list("", evidence);
   }
   if (rows < block.findings.size()) {

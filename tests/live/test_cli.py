@@ -188,6 +188,64 @@ class Configuration(unittest.TestCase):
         self.assertIn("did you mean 'wanted'?", done.stderr)
 
 
+    def test_a_suppression_sets_findings_aside_and_loses_none(self):
+        folder = rules_folder(self, fixture=RULE)
+        value = json.loads(hostcheck("query", "--format", "json",
+                                     "SELECT value FROM sysctls WHERE name = 'net.ipv4.tcp_sack'").stdout)[0]["value"]
+        fires = '[set."tcp.fixture"]\nwanted = %d\n' % value
+        words = ("run", "--observe", "0", "--rules", folder, "--config")
+        aside = fires + '[[suppress]]\nid = "tcp.fix*"\nsubject = "*"\nreason = "known since May"\nuntil = 2999-12-31\n'
+        path = self.config(aside)
+        text = hostcheck(*words, path)
+        self.assertEqual(text.returncode, 0, text.stdout)
+        self.assertIn("1 finding by the configuration", text.stdout)
+        self.assertNotIn("known since May", text.stdout)
+        self.assertIn("known since May", hostcheck(*words, path, "--show-suppressed").stdout)
+        report = json.loads(hostcheck(*words, path, "--format", "json").stdout)
+        self.assertEqual((report["verdict"], report["findings"]), ("ok", []))
+        self.assertEqual(report["suppressed"][0]["id"], "tcp.fixture")
+        self.assertEqual(report["suppressed"][0]["suppressed"],
+                         {"by": path + ":3", "reason": "known since May", "until": "2999-12-31"})
+        other = fires + '[[suppress]]\nid = "tcp.fixture"\nsubject = "eth9"\nreason = "r"\n'
+        self.assertEqual(hostcheck(*words, self.config(other)).returncode, 1)
+        over = hostcheck(*words, self.config(aside.replace("2999-12-31", '"2026-01-31"')))
+        self.assertEqual(over.returncode, 1)
+        self.assertIn("the suppression of tcp.fix* is over", over.stderr)
+
+    def test_wrong_suppressions_are_named(self):
+        self.refused('[[suppress]]\nid = "nic.*"\n', "FILE:1", "needs a reason")
+        self.refused('[[suppress]]\nreason = "x"\n', "FILE:1", "needs an id")
+        self.refused('[[suppress]]\nid = "nic.*"\nreason = "x"\nuntil = "soon"\n', "FILE:4", "2026-12-31")
+        self.refused('[[suppress]]\nid = "nic.*"\nreason = "x"\nuntil = "2026-02-30"\n', "FILE:4")
+        self.refused('[[suppress]]\nid = "nic.*"\nreasn = "x"\n', "FILE:3", "did you mean 'reason'?")
+        self.refused('[[suppress]]\nid = "nic.dupplex_half"\nreason = "x"\n', "FILE:1", "did you mean 'nic.duplex_half'?")
+        self.refused('suppress = "nic.*"\n', "FILE:1", "[[suppress]]")
+        self.refused('role = "rooter"\n', "did you mean 'router'?")
+
+    def test_parameters_are_evidence(self):
+        folder = rules_folder(self, fixture=RULE)
+        value = json.loads(hostcheck("query", "--format", "json",
+                                     "SELECT value FROM sysctls WHERE name = 'net.ipv4.tcp_sack'").stdout)[0]["value"]
+        report = json.loads(hostcheck("run", "--observe", "0", "--rules", folder, "--format", "json",
+                                      "--set", "tcp.fixture.wanted=%d" % value).stdout)
+        evidence = {each["what"]: each for each in report["findings"][0]["evidence"]}
+        self.assertEqual((evidence["parameter wanted"]["value"], evidence["parameter wanted"]["source"]), (value, "--set"))
+
+    def test_rules_for_a_role_are_judged_there_only(self):
+        folder = rules_folder(self, fixture='roles = ["router"]\n' + RULE)
+        value = json.loads(hostcheck("query", "--format", "json",
+                                     "SELECT value FROM sysctls WHERE name = 'net.ipv4.tcp_sack'").stdout)[0]["value"]
+        words = ("run", "--observe", "0", "--rules", folder, "--format", "json", "--set", "tcp.fixture.wanted=%d" % value)
+        self.assertEqual(len(json.loads(hostcheck(*words, "--role", "router").stdout)["findings"]), 1)
+        report = json.loads(hostcheck(*words, "--role", "server").stdout)
+        self.assertEqual(report["findings"], [])
+        check = [each for each in report["checks"] if each["id"] == "tcp.fixture"][0]
+        self.assertEqual((check["outcome"], check["reason"]), ("skipped", "holds for the role router; this host's: server"))
+        done = hostcheck("run", "--role", "rooter")
+        self.assertEqual(done.returncode, 64)
+        self.assertIn("did you mean 'router'?", done.stderr)
+
+
 class Rules(unittest.TestCase):
     def failed(self, folder, *say):
         done = hostcheck("run", "--observe", "0", "--rules", folder)

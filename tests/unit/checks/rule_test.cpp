@@ -67,10 +67,13 @@ TEST(Rule, EachRowIsAFinding) {
   EXPECT_EQ(finding.summary, "init has 30 processes, more than 10");
   EXPECT_EQ(finding.status, Status::confirmed);
   EXPECT_EQ(finding.subject.at(0).first, "netns");
-  ASSERT_EQ(finding.evidence.size(), 2U);
+  ASSERT_EQ(finding.evidence.size(), 3U);
   EXPECT_EQ(finding.evidence[1].what, "number");
   EXPECT_EQ(finding.evidence[1].source, "nsfs inode");
   EXPECT_EQ(finding.evidence[1].when, "now");
+  EXPECT_EQ(finding.evidence[2].what, "parameter most");
+  EXPECT_EQ(finding.evidence[2].value, facts::Value(std::int64_t{10}));
+  EXPECT_EQ(finding.evidence[2].source, "default");
   EXPECT_EQ(finding.fix.at(0).text, "stop some in init");
   EXPECT_EQ(finding.fix.at(0).sysctl, "net.x");
 }

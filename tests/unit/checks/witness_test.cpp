@@ -80,7 +80,9 @@ Finding only_finding(const facts::Facts& facts) {
 
 std::vector<std::string> names(const Finding& finding) {
   std::vector<std::string> all;
-  for (const Evidence& each : finding.evidence) all.push_back(each.what);
+  for (const Evidence& each : finding.evidence) {
+    if (!each.parameter) all.push_back(each.what);
+  }
   return all;
 }
 
