@@ -1,5 +1,6 @@
 #include <vector>
 
+#include "core/facts/cgroup.h"
 #include "core/facts/conntrack.h"
 #include "core/facts/counter.h"
 #include "core/facts/host.h"
@@ -27,6 +28,7 @@ namespace hostcheck::facts {
 std::span<const TableInfo* const> catalogue() {
   static const std::vector<const TableInfo*> all = {
       &Accepts::table(),
+      &Cgroup::table(),
       &Connection::table(),
       &Conntrack::table(),
       &ConntrackCpu::table(),
@@ -56,6 +58,7 @@ std::span<const TableInfo* const> catalogue() {
       &NicSettings::table(),
       &NicStatistic::table(),
       &PolicyRule::table(),
+      &Pressure::table(),
       &ProbeGateway::table(),
       &ProbePmtu::table(),
       &ProbeResult::table(),

@@ -15,6 +15,8 @@ const TableInfo& Process::table() {
               "state", "", "/proc/PID/stat",
               "R running, S asleep, D in uninterruptible wait, T stopped, t traced, Z dead, I idle")
           .column<&Process::threads>("threads", "threads", "/proc/PID/stat num_threads", "Threads")
+          .counter<&Process::cpu_ms>("cpu_ms", "ms", "/proc/PID/stat utime and stime",
+                                     "Processor time of all its threads")
           .column<&Process::fd_open>("fd_open", "descriptors", "/proc/PID/fd", "Open file descriptors")
           .column<&Process::fd_limit>("fd_limit", "descriptors", "RLIMIT_NOFILE, soft",
                                       "Descriptors it may have; NULL: unlimited")

@@ -20,6 +20,7 @@ struct Process {
   Symbol user;
   Symbol state;  // "R", "S", "D", "T", "t", "Z", "I"
   std::uint32_t threads = 0;
+  Counter cpu_ms;  // of all its threads, in user and kernel mode
   std::optional<std::uint64_t> fd_open;
   std::optional<std::uint64_t> fd_limit;       // absent: unlimited
   std::optional<std::uint64_t> fd_limit_hard;  // absent: unlimited

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 
+#include "core/facts/cgroup.h"
 #include "core/facts/process.h"
 #include "core/facts/socket.h"
 #include "core/gather/socket_owners.h"
@@ -21,8 +22,8 @@ using kernel::DiagSocket;
 using kernel::state_bit;
 
 constexpr std::size_t kStates = 40;
-constexpr std::array<std::string_view, 5> kTables = {"listeners", "connections", "udp_sockets", "socket_summary",
-                                                     "processes"};
+constexpr std::array<std::string_view, 6> kTables = {"listeners",      "connections", "udp_sockets",
+                                                     "socket_summary", "processes",   "cgroups"};
 
 class Gathering {
  public:
@@ -40,6 +41,7 @@ class Gathering {
     }
     if (task.asked("socket_summary") != nullptr) (void)task.out.rows<facts::SocketSummary>();
     if (task.asked("processes") != nullptr) (void)task.out.rows<facts::Process>();
+    if (task.asked("cgroups") != nullptr) (void)task.out.rows<facts::Cgroup>();
   }
 
   void run() {
@@ -94,6 +96,7 @@ class Gathering {
     absent("connections", tcp && (query.states & plan_.connection_states) != 0);
     absent("udp_sockets", !tcp);
     absent("socket_summary", tcp ? (query.states & plan_.summary_states) != 0 : plan_.udp_summary);
+    absent("cgroups", tcp && (query.states & plan_.owned_states) != 0);
     absent("processes", tcp ? (query.states & plan_.owned_states) != 0 : plan_.udp_owned);
   }
 

@@ -11,6 +11,7 @@
 #include "core/facts/process.h"
 #include "core/facts/row_filter.h"
 #include "core/facts/socket.h"
+#include "core/gather/socket_cgroups.h"
 #include "core/gather/socket_plan.h"
 #include "core/kernel/capability.h"
 #include "core/kernel/process.h"
@@ -34,10 +35,11 @@ class Owners {
     connections_ = wants_from(task.asked("connections"), facts::Connection::table(), kOwnerSource);
     udp_ = wants_from(task.asked("udp_sockets"), facts::UdpSocket::table(), kOwnerSource);
     processes_ = task.asked("processes");
+    cgroups_ = task.asked("cgroups");
   }
 
   void run() {
-    if (!listeners_ && !connections_ && !udp_ && processes_ == nullptr) return;
+    if (!listeners_ && !connections_ && !udp_ && !wants_processes()) return;
     collect_inodes();
     kernel::HolderSearch search{.inodes = inodes_, .netns_inode = task_.netns.inode, .extent = extent()};
     search.more_descriptors = std::max(search.more_descriptors, 4 * inodes_.size());
@@ -53,7 +55,8 @@ class Owners {
     if (connections_) fill<facts::Connection>(begin_.connections);
     if (udp_) fill<facts::UdpSocket>(begin_.udp);
     if (wants("listeners", "owners")) count_owners();
-    if (processes_ != nullptr) fill_processes();
+    if (wants_processes()) fill_processes();
+    if (cgroups_ != nullptr) gather_cgroups(task_, listening_);
     if (found->not_found > 0) mark_unseen(*found);
   }
 
@@ -62,6 +65,8 @@ class Owners {
     const TableRequest* request = task_.asked(table);
     return request != nullptr && request->wants(column);
   }
+  // Whether a table has rows of processes, and not only columns of who holds a socket.
+  [[nodiscard]] bool wants_processes() const { return processes_ != nullptr || cgroups_ != nullptr; }
   [[nodiscard]] bool any_wants(std::string_view column) const {
     return std::any_of(kTablesWithOwner.begin(), kTablesWithOwner.end(),
                        [&](std::string_view table) { return wants(table, column); });
@@ -69,8 +74,8 @@ class Owners {
 
   [[nodiscard]] kernel::SearchExtent extent() const {
     if (wants("processes", "sockets")) return kernel::SearchExtent::everything;
-    return processes_ != nullptr || wants("listeners", "owners") ? kernel::SearchExtent::whole_round
-                                                                 : kernel::SearchExtent::until_found;
+    return wants_processes() || wants("listeners", "owners") ? kernel::SearchExtent::whole_round
+                                                             : kernel::SearchExtent::until_found;
   }
 
   // Of the rows that a reader of an owner column wants: other rows need no owner.
@@ -88,7 +93,7 @@ class Owners {
     if (listeners_) add_inodes<facts::Listener>("listeners", begin_.listeners);
     if (connections_) add_inodes<facts::Connection>("connections", begin_.connections);
     if (udp_) add_inodes<facts::UdpSocket>("udp_sockets", begin_.udp);
-    if (processes_ != nullptr) {
+    if (wants_processes()) {
       for (const OwnedSocket& each : owned_) inodes_.push_back(each.inode);
     }
     std::sort(inodes_.begin(), inodes_.end());
@@ -153,12 +158,26 @@ class Owners {
         ++sockets;
         if (socket->listening_port != 0) ports.push_back(socket->listening_port);
       }
-      if (sockets > 0) add_process(first->pid, sockets, std::move(ports));
+      std::sort(ports.begin(), ports.end());
+      ports.erase(std::unique(ports.begin(), ports.end()), ports.end());
+      if (!ports.empty()) listening_.push_back({first->pid, text_of(ports)});
+      if (sockets > 0 && processes_ != nullptr) add_process(first->pid, sockets, text_of(ports));
       first = end;
     }
   }
 
-  void add_process(std::uint32_t pid, std::uint32_t sockets, std::vector<std::uint16_t> ports) {
+  // "80,443"
+  [[nodiscard]] static std::string text_of(const std::vector<std::uint16_t>& ports) {
+    std::string text;
+    for (const std::uint16_t port : ports) text += (text.empty() ? "" : ",") + std::to_string(port);
+    return text;
+  }
+
+  [[nodiscard]] static std::uint64_t ticks_ms(std::uint64_t ticks) {
+    return ticks * 1000 / static_cast<std::uint64_t>(sysconf(_SC_CLK_TCK));
+  }
+
+  void add_process(std::uint32_t pid, std::uint32_t sockets, std::string ports) {
     const kernel::FileTree& files = task_.files;
     const auto stat = kernel::process_stat(files, pid);
     if (!stat) return;  // it has gone since
@@ -184,12 +203,8 @@ class Owners {
     }
     row.sockets = sockets;
     row.listens = !ports.empty();
-    std::sort(ports.begin(), ports.end());
-    ports.erase(std::unique(ports.begin(), ports.end()), ports.end());
-    for (const std::uint16_t port : ports) {
-      if (!row.ports.empty()) row.ports += ',';
-      row.ports += std::to_string(port);
-    }
+    row.ports = std::move(ports);
+    row.cpu_ms = facts::Counter{ticks_ms(stat->cpu_ticks)};
     task_.out.rows<facts::Process>().push_back(std::move(row));
   }
 
@@ -237,6 +252,7 @@ class Owners {
           {std::string(table), std::string(column), task_.netns.name, {}, error.code, error.message(), {}});
     });
     if (processes_ != nullptr) task_.out.add_absence("processes", task_.netns.name, error);
+    if (cgroups_ != nullptr) task_.out.add_absence("cgroups", task_.netns.name, error);
   }
 
   // Sockets whose holder was not found although it may exist. Without a reason to think so NULL is the truth: the
@@ -272,10 +288,12 @@ class Owners {
       task_.out.add_absence(absence);
     });
     const auto unseen = [&](const OwnedSocket& each) { return owner_of_[index_.find(each.inode)] == nullptr; };
-    if (processes_ == nullptr || std::none_of(owned_.begin(), owned_.end(), unseen)) return;
-    absence.table = "processes";
+    if (!wants_processes() || std::none_of(owned_.begin(), owned_.end(), unseen)) return;
     absence.column.clear();
-    task_.out.add_absence(absence);
+    for (const std::string_view table : {"processes", "cgroups"}) {
+      absence.table = table;
+      if (task_.asked(table) != nullptr) task_.out.add_absence(absence);
+    }
   }
 
   template <typename Row>
@@ -307,6 +325,8 @@ class Owners {
   bool connections_ = false;
   bool udp_ = false;
   const TableRequest* processes_ = nullptr;
+  const TableRequest* cgroups_ = nullptr;
+  std::vector<ListeningProcess> listening_;
   std::vector<std::uint32_t> inodes_;
   NumberIndex index_;
   std::vector<Holding> holdings_;

@@ -153,6 +153,7 @@ SocketPlan plan_sockets(const facts::Request& request) {
     plan.owned_states = listening ? kListen : (kConnectionStates | kListen) & ~kNeverOwned;
     plan.udp_owned = !listening;
   }
+  if (asked(request, "cgroups") != nullptr) plan.owned_states |= kListen;
   plan_tcp(request, plan);
   plan_udp(request, plan);
   return plan;

@@ -21,7 +21,7 @@ struct SocketPlan {
   std::uint32_t listener_states = 0;    // LISTEN, and those in which connections wait for a listener
   std::uint32_t connection_states = 0;  // table connections
   std::uint32_t summary_states = 0;     // table socket_summary
-  std::uint32_t owned_states = 0;       // table processes
+  std::uint32_t owned_states = 0;       // tables processes and cgroups
   bool half_open = false;
   bool unaccepted = false;
   bool counters = false;  // two samples of connections are taken

@@ -21,7 +21,7 @@ std::span<const Source* const> sources() {
       &sysctl_source(),          &counter_source(),  &sockstat_source(),   &protocol_source(),
       &softnet_source(),         &softirq_source(),  &interrupt_source(),  &file_handle_source(),
       &tcp_memory_source(),      &resolver_source(), &kernel_log_source(), &rtnl_source(),
-      &neighbour_table_source(), &socket_source(),   &netfilter_source(),
+      &neighbour_table_source(), &socket_source(),   &netfilter_source(),  &pressure_source(),
   };
   return all;
 }

@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <string>
 #include <vector>
 
+#include "core/facts/cgroup.h"
 #include "core/facts/system.h"
+#include "core/kernel/cgroup.h"
 #include "core/kernel/host.h"
 #include "core/kernel/proc_net.h"
 #include "core/kernel/proc_system.h"
@@ -141,7 +144,41 @@ void gather_tcp_memory(const Task& task) {
   rows.push_back(*row);
 }
 
+void gather_pressure(const Task& task) {
+  auto& rows = task.out.rows<facts::Pressure>();
+  for (const std::string_view resource : {"cpu", "memory", "io"}) {
+    const std::string path = "/proc/pressure/" + std::string(resource);
+    const auto text = task.files.read(path);
+    const auto lines = text.and_then([&](const std::string& content) { return kernel::parse_pressure(content, path); });
+    if (!lines) {
+      const int error = lines.error().sys_errno;
+      const bool without = error == ENOENT || error == EOPNOTSUPP;
+      task.out.add_absence({"pressure",
+                            {},
+                            {},
+                            std::string(resource),
+                            without ? ErrorCode::unsupported : lines.error().code,
+                            without ? "this kernel does not measure it (CONFIG_PSI, psi=1)" : lines.error().message(),
+                            {}});
+      continue;
+    }
+    facts::Pressure row;
+    row.resource = task.out.intern(resource);
+    row.some_avg10 = lines->some_avg10;
+    row.some_ms = facts::Counter{lines->some_ms};
+    row.full_avg10 = lines->full_avg10;
+    if (lines->full_ms) row.full_ms = facts::Counter{*lines->full_ms};
+    rows.push_back(row);
+  }
+}
+
 }  // namespace
+
+const Source& pressure_source() {
+  static constexpr std::array<std::string_view, 1> kTables = {"pressure"};
+  static const Source source{"pressure", Where::once, kTables, gather_pressure};
+  return source;
+}
 
 const Source& softnet_source() {
   static constexpr std::array<std::string_view, 1> kTables = {"softnet"};

@@ -260,8 +260,10 @@ Result<ProcessStat> process_stat(const FileTree& files, std::uint32_t pid) {
   if (fields.size() < 20 || fields[0].size() != 1) return unexpected(malformed(path));
   const auto threads = parse_number<std::uint32_t>(fields[17]);
   const auto start = parse_number<std::uint64_t>(fields[19]);
-  if (!threads || !start) return unexpected(malformed(path));
-  return ProcessStat{fields[0][0], *threads, *start};
+  const auto user = parse_number<std::uint64_t>(fields[11]);
+  const auto system = parse_number<std::uint64_t>(fields[12]);
+  if (!threads || !start || !user || !system) return unexpected(malformed(path));
+  return ProcessStat{fields[0][0], *threads, *start, *user + *system};
 }
 
 Result<std::uint32_t> process_uid(const FileTree& files, std::uint32_t pid) {

@@ -66,6 +66,7 @@ struct ProcessStat {
   char state = '?';
   std::uint32_t threads = 0;
   std::uint64_t start_ticks = 0;  // since boot, in units of 1/sysconf(_SC_CLK_TCK) s
+  std::uint64_t cpu_ticks = 0;    // used by all its threads, in user and kernel mode; the same unit
 };
 [[nodiscard]] Result<ProcessStat> process_stat(const FileTree& files, std::uint32_t pid);
 // Effective user.

@@ -58,6 +58,14 @@ def keeper(address, port, descriptors=0):
             time.sleep(0.2)
 
 
+def spinner(address, port):
+    """Listens, and never comes to accept for all its computing."""
+    server = listen(address, int(port), 64)
+    ready()
+    while server:
+        pass
+
+
 def closer(address, port):
     """Accepts and closes at once."""
     server = listen(address, int(port), 512)

@@ -173,6 +173,7 @@ TEST_F(ProcessTest, ReadsStatOfAProcessWithAHostileName) {
   EXPECT_EQ(stat->state, 'S');
   EXPECT_EQ(stat->threads, 12U);
   EXPECT_EQ(stat->start_ticks, 4242U);
+  EXPECT_EQ(stat->cpu_ticks, 11U);
   for (const char* bad :
        {"", "10", "10 (x", "10 (x) S 1 2", "10 (x) S 1 10 10 0 -1 0 1 2 3 4 5 6 7 8 20 0 many 0 4242"}) {
     write(10, "stat", bad);
