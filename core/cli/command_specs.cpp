@@ -141,12 +141,12 @@ CommandSpec test_spec() {
       rules_option([options](const std::string& value) { options->rules.rules = value; }),
       {"--record",
        "NAME",
-       "Print a test of this name, made of what the one rule PATH (a file or an id) reads of this host now",
+       "Print a test of this name: what one rule (file or id) reads here now",
        {},
        [options](const std::string& value) { options->record = value; }},
       {"--anonymous",
        "",
-       "With --record: other addresses in place of this host's, equal ones equal and prefixes kept",
+       "With --record: hide addresses; equal ones stay equal, prefixes stay",
        {},
        [options](const std::string&) { options->anonymous = true; }},
       {"--netns",
@@ -184,7 +184,7 @@ CommandSpec new_spec() {
   spec.take_argument = [options](const std::string& value) { options->words.push_back(value); };
   spec.options = {{"--dir",
                    "DIR",
-                   "Put it there (rules/AREA/ where there is a folder rules, else the present folder)",
+                   "Put it there (rules/AREA/ where there is a rules/, else here)",
                    {},
                    [options](const std::string& value) { options->folder = value; }}};
   spec.notes =
