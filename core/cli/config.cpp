@@ -136,6 +136,7 @@ std::map<std::string, Setter, std::less<>> setters() {
           {"area", sets_texts(&RawRun::area, "area")},
           {"observe", sets_text(&RawRun::observe, "observe")},
           {"probe", sets_text(&RawRun::probe, "probe")},
+          {"target", sets_texts(&RawRun::target, "target")},
           {"netns", sets_text(&RawRun::netns, "netns")},
           {"budget", sets_text(&RawRun::budget, "budget")},
           {"rules", sets_text(&RawRun::rules, "rules")},
@@ -204,6 +205,7 @@ void fill_from(RawRun& command_line, RawRun config) {
   command_line.suppress = std::move(config.suppress);
   fill(command_line.observe, config.observe);
   fill(command_line.probe, config.probe);
+  fill(command_line.target, config.target);
   fill(command_line.netns, config.netns);
   fill(command_line.budget, config.budget);
   fill(command_line.rules, config.rules);

@@ -18,6 +18,7 @@ struct RawRun {
   std::vector<std::string> area;
   std::optional<std::string> observe;
   std::optional<std::string> probe;
+  std::vector<std::string> target;
   std::optional<std::string> netns;
   std::optional<std::string> budget;
   std::vector<Setting> set;

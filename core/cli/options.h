@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/conclude/report.h"
+#include "core/conclude/target_plan.h"
 
 namespace hostcheck::cli {
 
@@ -34,7 +35,8 @@ struct RunOptions {
   RuleOptions rules;
   std::chrono::milliseconds observe{2000};
   std::chrono::milliseconds budget{15'000};
-  std::string probe = "auto";
+  conclude::ProbeMode probe = conclude::ProbeMode::automatic;
+  std::vector<conclude::NamedTarget> targets;
   std::string netns;               // "" the present one, "all", or a name
   std::vector<std::string> roles;  // of the host; none: found out
   std::string format = "text";

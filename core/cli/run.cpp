@@ -10,8 +10,10 @@
 #include "core/cli/keep.h"
 #include "core/cli/watch.h"
 #include "core/conclude/conclude.h"
+#include "core/conclude/probing.h"
 #include "core/conclude/sample.h"
 #include "core/conclude/suppress.h"
+#include "core/facts/probe.h"
 #include "core/gather/gather.h"
 #include "core/kernel/sysctl.h"
 #include "core/observe/observation.h"
@@ -26,6 +28,8 @@ using checks::Outcome;
 using checks::Rule;
 using std::chrono::milliseconds;
 
+constexpr milliseconds kToConclude{200};  // of the budget, after the last probe
+
 // What the checks need, and those that cannot even be planned.
 struct Plan {
   facts::Request request;
@@ -35,7 +39,7 @@ struct Plan {
 
 void merge(const facts::Request& from, facts::Request& into) {
   for (const auto& [name, table] : from) {
-    into[name].merge(table);
+    if (!facts::is_asked_table(name)) into[name].merge(table);
   }
 }
 
@@ -69,6 +73,7 @@ std::vector<CheckResult> run_checks(const Plan& plan, const facts::Facts& facts,
                                     const Watch& watch) {
   std::vector<CheckResult> results;
   for (const Rule& rule : plan.rules) {
+    if (checks::reads_probes(rule, database)) continue;  // after the probes
     if (!watch.over()) {
       results.push_back(checks::run_rule(rule, facts, database));
       continue;
@@ -143,6 +148,7 @@ conclude::Report conclude_run(const Plan& plan, std::vector<CheckResult> results
   std::stable_sort(results.begin(), results.end(),
                    [](const CheckResult& a, const CheckResult& b) { return a.id < b.id; });
   report.checks = std::move(results);
+  report.probes = conclude::probe_records(facts);
   report.host = identity(facts, namespaces);
   report.observed = facts.observed;
   report.capabilities = capabilities();
@@ -211,7 +217,6 @@ int run(const RunOptions& options) {
   if (!options.output.empty()) {
     if (auto writable = can_write_whole(options.output); !writable) return fail(writable.error());
   }
-  if (options.probe == "full") complain("--probe full: this version has no probes yet; none is sent");
   auto loaded = load_catalogue(options.rules);
   if (!loaded) return fail(loaded.error());
   Catalogue& catalogue = keep_until_exit(*std::move(loaded));
@@ -229,12 +234,14 @@ int run(const RunOptions& options) {
   }
 
   const Watch watch(start, start + options.budget, !options.quiet);
-  const facts::Facts& facts = keep_until_exit(conclude::sample(
+  facts::Facts& facts = keep_until_exit(conclude::sample(
       plan.request, *namespaces, window_for(plan.request, options),
       [&](milliseconds window, milliseconds every, const auto& tick) { watch.wait(window, every, tick); },
       options.roles));
   database.use(facts);
   std::vector<CheckResult> results = run_checks(plan, facts, database, watch);
+  conclude::ProbeOptions probes{options.probe, options.targets, watch.deadline() - kToConclude, &Watch::interrupted};
+  conclude::Probing(std::move(probes), plan.rules, *namespaces, facts, database).run(results);
   conclude::Report report = conclude_run(plan, std::move(results), catalogue, facts, database, *namespaces, options);
   report.started = started;
   report.duration = std::chrono::duration_cast<milliseconds>(Clock::now() - start);

@@ -58,6 +58,13 @@ const std::vector<std::string>& colour_modes() {
   return all;
 }
 
+conclude::NamedTarget target(const std::string& text) {
+  auto parsed = probe::parse_target(text);
+  if (!parsed) throw Wrong{"--target '" + text + "': " + parsed.error().detail};
+  if (!parsed->port) throw Wrong{"--target '" + text + "': write it as HOST:PORT, an IPv6 address as [ADDRESS]:PORT"};
+  return {text, *std::move(parsed)};
+}
+
 RunOptions finish(Raw& raw) {
   fill_from(raw.run, config_of(raw.config));
   RawRun& given = raw.run;
@@ -69,7 +76,8 @@ RunOptions finish(Raw& raw) {
   if (given.rules && given.rules->empty()) throw Wrong{"--rules: names no folder"};
   options.netns = given.netns.value_or("");
   options.format = given.format.value_or(options.format);
-  options.probe = given.probe.value_or(options.probe);
+  const std::string probe = given.probe.value_or("auto");
+  for (const std::string& each : given.target) options.targets.push_back(target(each));
   options.output = given.output.value_or("");
   options.suppressions = std::move(given.suppress);
   options.roles = given.role;
@@ -81,7 +89,10 @@ RunOptions finish(Raw& raw) {
   const std::string colour = given.color.value_or("auto");
   // Values of the configuration were not checked on the command line.
   require_choice("--format", options.format, formats());
-  require_choice("--probe", options.probe, probe_modes());
+  require_choice("--probe", probe, probe_modes());
+  options.probe = probe == "off"    ? conclude::ProbeMode::off
+                  : probe == "full" ? conclude::ProbeMode::full
+                                    : conclude::ProbeMode::automatic;
   require_choice("--color", colour, colour_modes());
   options.colour = colour == "always" ? Colour::always : colour == "never" ? Colour::never : Colour::automatic;
   return options;
@@ -92,8 +103,12 @@ constexpr const char* kNotes =
     "  hostcheck run                         everything, watching for 2 seconds\n"
     "  hostcheck run --observe 10s --netns all\n"
     "  hostcheck run --only 'listen.*' --only 'conntrack.*' --verbose\n"
+    "  hostcheck run --target db.example:5432 --target [2001:db8::7]:443\n"
     "  hostcheck run --set socket.idle_without_keepalive.min_count=10\n"
     "  hostcheck run --format json --output /var/tmp/report.json\n"
+    "\n"
+    "Probes are sent only where a suspicion or a target asks for one, and only to this host's next hops,\n"
+    "its own addresses, its resolvers and the targets named here. The report says which, and how many packets.\n"
     "\n"
     "Configuration: /etc/hostcheck/hostcheck.toml takes the same options by the same names, for\n"
     "example observe = \"5s\" or skip = [\"nic.*\"], parameters as [set.\"ID\"] with PARAM = VALUE\n"
@@ -128,8 +143,14 @@ CommandSpec run_spec() {
        "How long to watch what counts and moves (2s); 0: not at all",
        {},
        text(&RawRun::observe)},
-      {"--probe", "MODE", "off, auto or full: this version has no probes yet and sends none", probe_modes(),
-       text(&RawRun::probe)},
+      {"--target",
+       "HOST:PORT",
+       "Check and probe the way to this service too, to each address of the name (repeatable)",
+       {},
+       list(&RawRun::target)},
+      {"--probe", "MODE",
+       "auto: send what a finding or a target asks for; off: nothing; full: every kind of probe to each target (auto)",
+       probe_modes(), text(&RawRun::probe)},
       {"--netns", "NAME", "Look at this network namespace, or at all (where it is run)", {}, text(&RawRun::netns)},
       {"--budget", "DURATION", "End the run in this time with what it has (15s)", {}, text(&RawRun::budget)},
       {"--set",

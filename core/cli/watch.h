@@ -19,6 +19,7 @@ class Watch {
   void wait(std::chrono::milliseconds window, std::chrono::milliseconds every, const std::function<void()>& tick) const;
   // Whether an interrupt came.
   [[nodiscard]] static bool interrupted();
+  [[nodiscard]] Clock::time_point deadline() const { return deadline_; }
   [[nodiscard]] bool over() const { return Clock::now() >= deadline_; }
 
  private:

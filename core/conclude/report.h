@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/checks/finding.h"
@@ -51,6 +52,26 @@ struct SuppressedFinding {
   Suppression by;
 };
 
+// One probe that was sent, with what it found.
+struct ProbeRecord {
+  std::string kind;
+  std::string target;
+  std::string netns;
+  std::string args;      // "count=5 ifname=eth0"
+  std::string asked_by;  // ids of checks, "--target"
+  std::string outcome;   // one word of its kind; "" when it could not be run
+  std::string words;
+  std::string method;
+  std::string fallback;
+  std::string error;
+  bool complete = true;
+  std::uint32_t packets = 0;
+  std::chrono::milliseconds duration{0};
+  // Rows of its kind's own tables: by table, each row's columns by name, without probe and netns.
+  using Row = std::vector<std::pair<std::string, facts::Value>>;
+  std::vector<std::pair<std::string, std::vector<Row>>> rows;
+};
+
 struct Report {
   HostIdentity host;
   std::chrono::system_clock::time_point started;
@@ -61,6 +82,7 @@ struct Report {
   std::vector<checks::Finding> findings;      // in the order in which a person should read them
   std::vector<SuppressedFinding> suppressed;  // counted for nothing
   std::vector<checks::CheckResult> checks;    // sorted by id; their findings have moved to findings
+  std::vector<ProbeRecord> probes;            // in the order in which they were asked for
   std::vector<Capability> capabilities;
 };
 

@@ -140,6 +140,10 @@ Result<Answered> ask(NetlinkSocket& socket, const RouteQuery& query, std::uint32
 
 }  // namespace
 
+bool is_local(const LookedUpRoute& route) {
+  return route.type == RTN_LOCAL;
+}
+
 Result<LookedUpRoute> parse_looked_up_route(const nlmsghdr& message) {
   auto parsed = parse_answer(message);
   if (!parsed) return unexpected(parsed.error());

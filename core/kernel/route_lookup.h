@@ -69,6 +69,9 @@ struct RouteLookup {
 // The same with a socket of its own.
 [[nodiscard]] Result<RouteLookup> look_up_route(const NetnsInfo& netns, const RouteQuery& query);
 
+// Whether it leads to this host itself.
+[[nodiscard]] bool is_local(const LookedUpRoute& route);
+
 // One RTM_NEWROUTE of an answer.
 [[nodiscard]] Result<LookedUpRoute> parse_looked_up_route(const nlmsghdr& message);
 

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/version.h"
+#include "core/facts/table.h"
 #include "core/report/render.h"
 
 namespace hostcheck::report {
@@ -54,6 +55,7 @@ Json json_of(const checks::Finding& finding) {
   out["causes"] = finding.causes;
   out["effects"] = finding.effects;
   out["references"] = finding.references;
+  if (!finding.because.empty()) out["because"] = finding.because;
   return out;
 }
 
@@ -82,6 +84,37 @@ Json json_of(const conclude::Capability& capability) {
   Json out{{"name", capability.name}, {"available", capability.available}, {"detail", capability.detail}};
   if (!capability.available && !capability.lost.empty()) out["lost"] = capability.lost;
   return out;
+}
+
+Json json_of(const conclude::ProbeRecord::Row& row, const facts::TableInfo* table) {
+  Json out = Json::object();
+  for (const auto& [name, value] : row) {
+    const auto column = table == nullptr ? std::nullopt : table->column(name);
+    const auto* integer = std::get_if<std::int64_t>(&value);
+    const bool boolean = column && table->columns[*column].type == facts::Type::boolean && integer != nullptr;
+    out[name] = boolean ? Json(*integer != 0) : json_of(value);
+  }
+  return out;
+}
+
+Json json_of(const conclude::ProbeRecord& probe) {
+  Json result{{"outcome", probe.outcome}, {"words", probe.words}, {"complete", probe.complete}};
+  if (!probe.method.empty()) result["method"] = probe.method;
+  if (!probe.fallback.empty()) result["fallback"] = probe.fallback;
+  if (!probe.error.empty()) result["error"] = probe.error;
+  result["rows"] = Json::object();
+  for (const auto& [table, rows] : probe.rows) {
+    Json& list = result["rows"][table] = Json::array();
+    for (const auto& row : rows) list.push_back(json_of(row, facts::find_table(table)));
+  }
+  return {{"kind", probe.kind},
+          {"target", probe.target},
+          {"netns", probe.netns},
+          {"args", probe.args},
+          {"asked_by", probe.asked_by},
+          {"result", std::move(result)},
+          {"duration_ms", probe.duration.count()},
+          {"packets", probe.packets}};
 }
 
 Json head_of(const conclude::Report& report) {
@@ -131,7 +164,7 @@ std::string as_json(const conclude::Report& report) {
   out["findings"] = list_of(report.findings);
   out["suppressed"] = list_of(report.suppressed);
   out["checks"] = list_of(report.checks);
-  out["probes"] = Json::array();
+  out["probes"] = list_of(report.probes);
   out["capabilities"] = list_of(report.capabilities);
   return dump(out, 2);
 }
@@ -146,6 +179,7 @@ std::string as_ndjson(const conclude::Report& report) {
   for (const auto& each : report.findings) out += record("finding", json_of(each));
   for (const auto& each : report.suppressed) out += record("suppressed", json_of(each));
   for (const auto& each : report.checks) out += record("check", json_of(each));
+  for (const auto& each : report.probes) out += record("probe", json_of(each));
   for (const auto& each : report.capabilities) out += record("capability", json_of(each));
   Json ending;
   add_ending(ending, report);

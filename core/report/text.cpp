@@ -145,7 +145,8 @@ std::string refuted_text(const conclude::Report& report) {
   std::string out;
   for (const auto& finding : report.findings) {
     if (finding.status != checks::Status::refuted) continue;
-    out += labelled(out.empty() ? "refuted" : "", finding.id + ": " + printable(finding.summary));
+    out += labelled(out.empty() ? "refuted" : "",
+                    finding.id + ": " + printable(finding.because.empty() ? finding.summary : finding.because));
   }
   return out;
 }
@@ -163,6 +164,24 @@ std::string suppressed_text(const conclude::Report& report, const TextOptions& o
     out += labelled("", printable(each.by.reason + " [" + each.by.origin + "]"));
   }
   return out;
+}
+
+// What was sent: each probe that a target asked for, the others counted.
+std::string probes_text(const conclude::Report& report, bool verbose) {
+  std::string out;
+  std::size_t packets = 0;
+  for (const conclude::ProbeRecord& probe : report.probes) {
+    packets += probe.packets;
+    if (!verbose && probe.asked_by.find("--target") == std::string::npos) continue;
+    std::string words = probe.error.empty() ? probe.words : "could not be run: " + probe.error;
+    if (words.empty()) words = probe.outcome;
+    if (!probe.complete) words += " (the budget ended it)";
+    out += labelled(out.empty() ? "probed" : "",
+                    fmt::format("{} {}: {}", probe.kind, printable(probe.target), printable(words)));
+  }
+  if (report.probes.empty()) return out;
+  return out + labelled(out.empty() ? "probed" : "",
+                        fmt::format("{}, {}", count_of(report.probes.size(), "probe"), count_of(packets, "packet")));
 }
 
 // Checks that judged all they could, but not every row.
@@ -202,7 +221,9 @@ std::string findings_text(const conclude::Report& report, const TextOptions& opt
 }
 
 bool nothing_but_good(const conclude::Report& report) {
-  return report.verdict == conclude::Verdict::ok && report.findings.empty();
+  return report.verdict == conclude::Verdict::ok &&
+         std::all_of(report.findings.begin(), report.findings.end(),
+                     [](const auto& each) { return each.status == checks::Status::refuted; });
 }
 
 }  // namespace
@@ -210,6 +231,7 @@ bool nothing_but_good(const conclude::Report& report) {
 std::string text_of_checks(const conclude::Report& report, const TextOptions& options) {
   std::string out = refuted_text(report);
   out += suppressed_text(report, options);
+  out += probes_text(report, options.verbose);
   const std::size_t clear = count(report, Outcome::clear);
   if (clear != 0 && !nothing_but_good(report)) {
     out += "clear     " + count_of(clear, "check") + '\n';

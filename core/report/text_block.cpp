@@ -224,6 +224,7 @@ std::string text_of(const Block& block, const TextOptions& options) {
       if (!each.parameter || options.verbose) evidence.push_back(evidence_text(each, options.verbose));
     }
     if (!evidence.empty()) out += labelled_list("", evidence);
+    if (!finding.because.empty()) out += labelled("  but", printable(finding.because));
   }
   if (rows < block.findings.size()) {
     out += labelled("", fmt::format("and {} more like these (--verbose shows them)", block.findings.size() - rows));

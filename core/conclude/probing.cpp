@@ -1,0 +1,272 @@
+#include "core/conclude/probing.h"
+
+#include <algorithm>
+#include <memory>
+#include <tuple>
+
+#include <fmt/format.h>
+
+#include "core/checks/confirm.h"
+#include "core/conclude/cells.h"
+#include "core/kernel/route_lookup.h"
+
+namespace hostcheck::conclude {
+namespace {
+
+using checks::CheckResult;
+using checks::Finding;
+using checks::Outcome;
+using checks::Rule;
+using checks::Status;
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+constexpr milliseconds kLeast{300};    // less time than this is no use to a probe
+constexpr milliseconds kMost{10'000};  // of all rounds together
+
+bool same(const probe::Ask& a, const probe::Ask& b) {
+  return std::tie(a.kind, a.target, a.netns, a.args) == std::tie(b.kind, b.target, b.netns, b.args);
+}
+
+// The namespace that targets are probed from: where hostcheck was started, else the first that was asked for.
+std::string netns_for_targets(const gather::Options& namespaces) {
+  for (const kernel::NetnsInfo& each : namespaces.asked) {
+    if (each.here) return each.name;
+  }
+  return namespaces.asked.empty() ? std::string{} : namespaces.asked.front().name;
+}
+
+std::function<Way(const IpAddress&)> ways_in(const gather::Options& namespaces) {
+  return [&namespaces, name = netns_for_targets(namespaces)](const IpAddress& address) {
+    if (address.is_loopback()) return Way::local;
+    for (const kernel::NetnsInfo& each : namespaces.asked) {
+      if (each.name != name) continue;
+      kernel::RouteQuery query;
+      query.dst = address;
+      const auto found = kernel::look_up_route(each, query);
+      if (!found) return Way::onward;  // the probe will tell
+      if (found->error != 0) return Way::none;
+      return kernel::is_local(found->route) ? Way::local : Way::onward;
+    }
+    return Way::none;
+  };
+}
+
+std::shared_ptr<probe::Engine> engine_for(const ProbeOptions& options, const gather::Options& namespaces) {
+  probe::Limits limits;
+  limits.deadline = options.deadline;
+  return std::make_shared<probe::Engine>(limits, namespaces.asked);
+}
+
+probe::Ask ask_of(const Finding& finding) {
+  const checks::Doubt& doubt = *finding.doubt;
+  return {doubt.probe, doubt.target, doubt.netns, doubt.args, {finding.id}};
+}
+
+bool is_open(const Finding& finding) {
+  return finding.status == Status::suspected && finding.doubt && finding.because.empty();
+}
+
+}  // namespace
+
+Probing::Probing(ProbeOptions options, std::span<const Rule> rules, const gather::Options& namespaces,
+                 facts::Facts& facts, sql::Database& database, Send send)
+    : options_(std::move(options)),
+      rules_(rules),
+      namespaces_(namespaces),
+      facts_(facts),
+      database_(database),
+      send_(std::move(send)),
+      plan_(options_.targets, options_.mode, netns_for_targets(namespaces), ways_in(namespaces)),
+      permission_([this](const facts::Request& request) { return gather::gather(request, namespaces_); }) {
+  options_.deadline = std::min(options_.deadline, Clock::now() + kMost);
+  for (const Rule& rule : rules_) {
+    if (checks::reads_probes(rule, database_)) late_.push_back(&rule);
+  }
+  for (const NamedTarget& target : plan_.targets()) permission_.allow(target.parsed.host);
+  if (!send_) {
+    send_ = [engine = engine_for(options_, namespaces)](std::span<const probe::Ask> asks, facts::Facts& out) {
+      engine->run(asks, out);
+    };
+  }
+}
+
+const Rule* Probing::rule_of(const std::string& id) const {
+  const auto found = std::lower_bound(rules_.begin(), rules_.end(), id,
+                                      [](const Rule& rule, const std::string& wanted) { return rule.id < wanted; });
+  return found == rules_.end() || found->id != id ? nullptr : &*found;
+}
+
+std::vector<probe::Ask> Probing::collect(std::vector<CheckResult>& results) {
+  for (const NamedTarget& target : plan_.targets()) {
+    for (const IpAddress& address : plan_.addresses_of(target, facts_)) permission_.allow(address.to_string());
+  }
+  std::vector<probe::Ask> asks = plan_.next(facts_);
+  for (CheckResult& result : results) {
+    for (Finding& finding : result.findings) {
+      if (!is_open(finding)) continue;
+      probe::Ask ask = ask_of(finding);
+      const auto is_it = [&](const probe::Ask& other) { return same(ask, other); };
+      if (std::any_of(sent_.begin(), sent_.end(), is_it)) continue;
+      if (std::any_of(asks.begin(), asks.end(), is_it)) {
+        asks.push_back(std::move(ask));
+        continue;
+      }
+      if (const auto known = probe::check(ask); !known) {
+        finding.because = fmt::format("no probe was sent: {}", known.error().message());
+      } else if (auto refused = permission_.refusal(ask)) {
+        finding.because = "no probe was sent: " + *refused;
+      } else if (asked_by_checks_ == kMostAsks && options_.mode != ProbeMode::full) {
+        finding.because =
+            fmt::format("no probe was sent: checks asked for more than {}; --probe full sends them all", kMostAsks);
+      } else {
+        ++asked_by_checks_;
+        asks.push_back(std::move(ask));
+      }
+    }
+  }
+  return asks;
+}
+
+void Probing::note_failures(std::size_t first_row) {
+  const facts::TableData* results = facts_.find("probe_results");
+  if (results == nullptr) return;
+  const auto kinds = probe::kinds();
+  for (std::size_t row = first_row; row < results->size(); ++row) {
+    const std::string error = text_at(*results, row, "error");
+    const bool complete = integer_at(*results, row, "complete", 1) != 0;
+    if (error.empty() && complete) continue;
+    const std::string kind = text_at(*results, row, "kind");
+    const bool denied = error.find("not permitted") != std::string::npos;
+    const std::string why = fmt::format("{} probe of {}: {}", kind, text_at(*results, row, "target"),
+                                        error.empty() ? "ended before it was done" : error);
+    for (const probe::KindInfo& each : kinds) {
+      if (each.name != kind) continue;
+      for (const std::string_view table : each.tables) {
+        facts_.add_absence({std::string(table),
+                            {},
+                            text_at(*results, row, "netns"),
+                            {},
+                            denied          ? ErrorCode::denied
+                            : error.empty() ? ErrorCode::limit
+                                            : ErrorCode::failed,
+                            why,
+                            denied          ? "run as root"
+                            : error.empty() ? "a larger --budget"
+                                            : ""});
+      }
+    }
+  }
+}
+
+void Probing::send(std::span<const probe::Ask> asks) {
+  const facts::TableData* results = facts_.find("probe_results");
+  const std::size_t before = results == nullptr ? 0 : results->size();
+  sent_.insert(sent_.end(), asks.begin(), asks.end());
+  send_(asks, facts_);
+  note_failures(before);
+  database_.use(facts_);
+}
+
+void Probing::judge_late(std::vector<CheckResult>& results, std::size_t first_late) {
+  results.resize(first_late);
+  for (const Rule* rule : late_) {
+    CheckResult result = checks::run_rule(*rule, facts_, database_);
+    if (result.outcome == Outcome::skipped && options_.mode == ProbeMode::off) result.reason = "--probe off";
+    results.push_back(std::move(result));
+  }
+}
+
+void Probing::decide(std::vector<CheckResult>& results) {
+  for (CheckResult& result : results) {
+    const Rule* rule = result.findings.empty() ? nullptr : rule_of(result.id);
+    if (rule == nullptr || !rule->confirm) continue;
+    for (Finding& finding : result.findings) {
+      if (!is_open(finding)) continue;
+      if (const auto decided = checks::decide(*rule, finding, facts_, database_); !decided) {
+        result.outcome = Outcome::error;
+        result.reason = fmt::format("{}: [confirm]: {}", rule->file, decided.error().message());
+        result.findings.clear();
+        break;
+      }
+    }
+  }
+}
+
+void Probing::note_unasked(std::vector<CheckResult>& results, const std::string& why) {
+  for (CheckResult& result : results) {
+    for (Finding& finding : result.findings) {
+      if (is_open(finding)) finding.because = "no probe was sent: " + why;
+    }
+  }
+}
+
+namespace {
+
+std::vector<ProbeRecord::Row> rows_of(const facts::TableData& table, std::int64_t probe) {
+  std::vector<ProbeRecord::Row> out;
+  for (std::size_t row = 0; row < table.size(); ++row) {
+    if (integer_at(table, row, "probe", -1) != probe) continue;
+    ProbeRecord::Row& made = out.emplace_back();
+    for (const facts::Column& column : table.info().columns) {
+      if (column.name == "probe" || column.name == "netns") continue;
+      made.emplace_back(column.name, value_at(table, row, column.name));
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+std::vector<ProbeRecord> probe_records(const facts::Facts& facts) {
+  std::vector<ProbeRecord> out;
+  const facts::TableData* results = facts.find("probe_results");
+  const auto kinds = probe::kinds();
+  for (std::size_t row = 0; results != nullptr && row < results->size(); ++row) {
+    const auto text = [&](std::string_view column) { return text_at(*results, row, column); };
+    ProbeRecord& record = out.emplace_back();
+    record.kind = text("kind");
+    record.target = text("target");
+    record.netns = text("netns");
+    record.args = text("args");
+    record.asked_by = text("asked_by");
+    record.outcome = text("outcome");
+    record.words = text("words");
+    record.method = text("method");
+    record.fallback = text("fallback");
+    record.error = text("error");
+    record.complete = integer_at(*results, row, "complete", 1) != 0;
+    record.packets = static_cast<std::uint32_t>(integer_at(*results, row, "packets"));
+    record.duration = milliseconds(integer_at(*results, row, "duration_ms"));
+    for (const probe::KindInfo& kind : kinds) {
+      if (kind.name != record.kind) continue;
+      for (const std::string_view name : kind.tables) {
+        const facts::TableData* table = facts.find(name);
+        if (table != nullptr) record.rows.emplace_back(name, rows_of(*table, integer_at(*results, row, "probe", -1)));
+      }
+    }
+  }
+  return out;
+}
+
+void Probing::run(std::vector<CheckResult>& results) {
+  const std::size_t first_late = results.size();
+  std::string why = "--probe off";
+  judge_late(results, first_late);
+  for (int round = 0; options_.mode != ProbeMode::off && round < kRounds; ++round) {
+    why = fmt::format("the answers of {} rounds asked for it", kRounds);
+    const std::vector<probe::Ask> asks = collect(results);
+    if (asks.empty()) break;
+    const bool stopped = options_.stop && options_.stop();
+    if (stopped || Clock::now() + kLeast > options_.deadline) {
+      why = stopped ? "the run was interrupted" : "--budget was used up";
+      break;
+    }
+    send(asks);
+    judge_late(results, first_late);
+    decide(results);
+  }
+  note_unasked(results, why);
+}
+
+}  // namespace hostcheck::conclude

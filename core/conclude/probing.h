@@ -1,0 +1,73 @@
+// The stage between the checks and the conclusions: findings that are only likely, and targets, ask for probes; equal
+// asks are merged and sent together; the answers decide.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/checks/rule.h"
+#include "core/conclude/permission.h"
+#include "core/conclude/report.h"
+#include "core/conclude/target_plan.h"
+#include "core/facts/facts.h"
+#include "core/gather/gather.h"
+#include "core/probe/engine.h"
+#include "core/sql/database.h"
+
+namespace hostcheck::conclude {
+
+struct ProbeOptions {
+  ProbeMode mode = ProbeMode::automatic;
+  std::vector<NamedTarget> targets;
+  std::chrono::steady_clock::time_point deadline;  // no probe lasts longer
+  std::function<bool()> stop;                      // asked before each round; may be empty
+};
+
+// Sends asks and puts what they found into facts.
+using Send = std::function<void(std::span<const probe::Ask> asks, facts::Facts& facts)>;
+
+// One run's probes.
+class Probing {
+ public:
+  static constexpr int kRounds = 3;
+  static constexpr std::size_t kMostAsks = 256;  // of checks in one run; ProbeMode::full has no such bound
+
+  // facts are the database's and grow by what probes find. send: an Engine's run, or a test's.
+  Probing(ProbeOptions options, std::span<const checks::Rule> rules, const gather::Options& namespaces,
+          facts::Facts& facts, sql::Database& database, Send send = {});
+
+  // Judges the rules that read what probes fill (checks::reads_probes), sends in at most kRounds rounds what findings
+  // and targets ask for, and decides the findings. results: one for each other rule; those of the rules judged here are
+  // appended.
+  void run(std::vector<checks::CheckResult>& results);
+
+ private:
+  [[nodiscard]] std::vector<probe::Ask> collect(std::vector<checks::CheckResult>& results);
+  void send(std::span<const probe::Ask> asks);
+  void note_failures(std::size_t first_row);
+  void judge_late(std::vector<checks::CheckResult>& results, std::size_t first_late);
+  void decide(std::vector<checks::CheckResult>& results);
+  void note_unasked(std::vector<checks::CheckResult>& results, const std::string& why);
+  [[nodiscard]] const checks::Rule* rule_of(const std::string& id) const;
+
+  ProbeOptions options_;
+  std::span<const checks::Rule> rules_;
+  const gather::Options& namespaces_;
+  facts::Facts& facts_;
+  sql::Database& database_;
+  Send send_;
+  TargetPlan plan_;
+  Permission permission_;
+  std::vector<const checks::Rule*> late_;
+  std::vector<probe::Ask> sent_;
+  std::size_t asked_by_checks_ = 0;
+};
+
+// The probes of these facts, for a report.
+[[nodiscard]] std::vector<ProbeRecord> probe_records(const facts::Facts& facts);
+
+}  // namespace hostcheck::conclude

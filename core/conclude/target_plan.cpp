@@ -1,0 +1,101 @@
+#include "core/conclude/target_plan.h"
+
+#include <algorithm>
+
+#include "core/conclude/cells.h"
+
+namespace hostcheck::conclude {
+namespace {
+
+bool has_kind(std::string_view name) {
+  const auto kinds = probe::kinds();
+  return std::any_of(kinds.begin(), kinds.end(), [&](const probe::KindInfo& each) { return each.name == name; });
+}
+
+std::string with_port(const IpAddress& address, std::uint16_t port) {
+  const std::string text = address.to_string();
+  const bool brackets = address.family() == Family::ipv6;
+  return (brackets ? "[" + text + "]" : text) + ":" + std::to_string(port);
+}
+
+// The number of the probe of this kind and target; -1 where there was none or it could not be run.
+std::int64_t probe_of(const facts::Facts& facts, std::string_view kind, std::string_view target) {
+  const facts::TableData* results = facts.find("probe_results");
+  for (std::size_t row = 0; results != nullptr && row < results->size(); ++row) {
+    if (text_at(*results, row, "kind") == kind && text_at(*results, row, "target") == target &&
+        text_at(*results, row, "error").empty()) {
+      return integer_at(*results, row, "probe", -1);
+    }
+  }
+  return -1;
+}
+
+}  // namespace
+
+void TargetPlan::ask(std::vector<probe::Ask>& out, std::string_view kind, std::string target) {
+  if (!has_kind(kind) || !asked_.emplace(kind, target).second) return;
+  out.push_back({std::string(kind), std::move(target), netns_, {}, {"--target"}});
+}
+
+std::vector<IpAddress> TargetPlan::addresses_of(const NamedTarget& target, const facts::Facts& facts) const {
+  if (const auto literal = IpAddress::parse(target.parsed.host)) return {*literal};
+  std::vector<IpAddress> out;
+  const std::int64_t probe = probe_of(facts, "connect", target.text);
+  const facts::TableData* connects = facts.find("probe_connects");
+  for (std::size_t row = 0; connects != nullptr && row < connects->size(); ++row) {
+    if (integer_at(*connects, row, "probe", -1) != probe) continue;
+    const auto address = IpAddress::parse(text_at(*connects, row, "address"));
+    if (address && std::find(out.begin(), out.end(), *address) == out.end()) out.push_back(*address);
+  }
+  return out;
+}
+
+bool TargetPlan::lost(const IpAddress& address, std::uint16_t port, const facts::Facts& facts) const {
+  if (const facts::TableData* sweeps = facts.find("probe_sweep")) {
+    for (std::size_t row = 0; row < sweeps->size(); ++row) {
+      const std::string outcome = text_at(*sweeps, row, "outcome");
+      if (text_at(*sweeps, row, "address") == address.to_string() && !outcome.empty() && outcome != "none") return true;
+    }
+  }
+  if (const facts::TableData* connects = facts.find("probe_connects")) {
+    for (std::size_t row = 0; row < connects->size(); ++row) {
+      if (text_at(*connects, row, "address") != address.to_string()) continue;
+      if (integer_at(*connects, row, "port", port) != port) continue;
+      const std::string outcome = text_at(*connects, row, "outcome");
+      if (outcome != "open" && outcome != "refused") return true;
+    }
+  }
+  return false;
+}
+
+void TargetPlan::ask_of_address(std::vector<probe::Ask>& out, const IpAddress& address, std::uint16_t port,
+                                const facts::Facts& facts) {
+  const std::string service = with_port(address, port);
+  switch (way_(address)) {
+    case Way::none:
+      return;
+    case Way::local:
+      return ask(out, "listener", service);
+    case Way::onward:
+      break;
+  }
+  ask(out, "sweep", service);
+  ask(out, "pmtu", service);
+  ask(out, "latency", service);
+  ask(out, "gateway", address.to_string());
+  if (mode_ == ProbeMode::full || lost(address, port, facts)) ask(out, "trace", service);
+}
+
+std::vector<probe::Ask> TargetPlan::next(const facts::Facts& facts) {
+  std::vector<probe::Ask> out;
+  if (mode_ == ProbeMode::off) return out;
+  for (const NamedTarget& target : targets_) {
+    ask(out, "connect", target.text);
+    for (const IpAddress& address : addresses_of(target, facts)) {
+      ask_of_address(out, address, target.parsed.port.value_or(0), facts);
+    }
+  }
+  return out;
+}
+
+}  // namespace hostcheck::conclude
