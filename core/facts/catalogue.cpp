@@ -11,8 +11,11 @@
 #include "core/facts/nic.h"
 #include "core/facts/observation.h"
 #include "core/facts/probe.h"
+#include "core/facts/probe_connect.h"
+#include "core/facts/probe_dns.h"
 #include "core/facts/probe_gateway.h"
 #include "core/facts/probe_pmtu.h"
+#include "core/facts/probe_sweep.h"
 #include "core/facts/process.h"
 #include "core/facts/qdisc.h"
 #include "core/facts/resolver.h"
@@ -59,9 +62,13 @@ std::span<const TableInfo* const> catalogue() {
       &NicStatistic::table(),
       &PolicyRule::table(),
       &Pressure::table(),
+      &ProbeConnect::table(),
+      &ProbeDns::table(),
       &ProbeGateway::table(),
       &ProbePmtu::table(),
       &ProbeResult::table(),
+      &ProbeSweep::table(),
+      &ProbeSweepPort::table(),
       &Process::table(),
       &Protocol::table(),
       &ProtocolCounter::table(),

@@ -8,8 +8,6 @@
 namespace hostcheck::kernel {
 namespace {
 
-constexpr std::string_view kPath = "/etc/resolv.conf";
-
 // "ndots:3" -> 3, at most limit as glibc has it; nothing for another option.
 void take_option(std::string_view option, std::string_view name, std::uint32_t limit, std::uint32_t& value) {
   if (!option.starts_with(name)) return;
@@ -92,22 +90,35 @@ ResolvConf parse_resolv_conf(std::string_view text) {
   return conf;
 }
 
-std::string resolv_conf_path(const FileTree& files, const NetnsInfo& netns) {
+namespace {
+
+// The file of /etc with this name that processes in the namespace see.
+std::string etc_path(const FileTree& files, const NetnsInfo& netns, std::string_view name) {
   constexpr std::string_view kNamed = "/run/netns/";
-  if (netns.here) return std::string(kPath);
+  const std::string common = "/etc/" + std::string(name);
+  if (netns.here) return common;
   if (netns.path.starts_with(kNamed)) {
-    const std::string own = "/etc/netns/" + netns.path.substr(kNamed.size()) + "/resolv.conf";
-    return files.exists(own) ? own : std::string(kPath);
+    const std::string own = "/etc/netns/" + netns.path.substr(kNamed.size()) + "/" + std::string(name);
+    return files.exists(own) ? own : common;
   }
   const std::size_t pid_end = netns.path.find("/ns/net");
-  if (!netns.path.starts_with("/proc/") || pid_end == std::string::npos) return std::string(kPath);
+  if (!netns.path.starts_with("/proc/") || pid_end == std::string::npos) return common;
   // The first namespace is opened by a kernel thread where process 1 cannot be looked at; that has the same root
   // folder.
   const std::string root = netns.path.substr(0, pid_end) + "/root";
   // A link to an absolute path would be followed from our own root folder.
-  if (const auto target = files.read_link(root + std::string(kPath)); target && target->starts_with('/'))
-    return root + *target;
-  return root + std::string(kPath);
+  if (const auto target = files.read_link(root + common); target && target->starts_with('/')) return root + *target;
+  return root + common;
+}
+
+}  // namespace
+
+std::string resolv_conf_path(const FileTree& files, const NetnsInfo& netns) {
+  return etc_path(files, netns, "resolv.conf");
+}
+
+std::string hosts_path(const FileTree& files, const NetnsInfo& netns) {
+  return etc_path(files, netns, "hosts");
 }
 
 }  // namespace hostcheck::kernel

@@ -27,5 +27,7 @@ struct ResolvConf {
 // The path, as far as it can be told from here: /etc/netns/NAME/resolv.conf where ip-netns(8) would show that file,
 // /proc/PID/root/etc/resolv.conf for a namespace that only processes hold, else /etc/resolv.conf.
 [[nodiscard]] std::string resolv_conf_path(const FileTree& files, const NetnsInfo& netns);
+// The same for the hosts file (hosts(5)).
+[[nodiscard]] std::string hosts_path(const FileTree& files, const NetnsInfo& netns);
 
 }  // namespace hostcheck::kernel

@@ -14,6 +14,8 @@ struct Kind {
 };
 
 // Each is in the file of its name.
+[[nodiscard]] const Kind& connect_kind();
+[[nodiscard]] const Kind& dns_kind();
 [[nodiscard]] const Kind& gateway_kind();
 [[nodiscard]] const Kind& pmtu_kind();
 

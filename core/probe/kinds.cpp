@@ -6,6 +6,8 @@ namespace hostcheck::probe {
 
 std::span<const Kind* const> all_kinds() {
   static const std::vector<const Kind*> all = {
+      &connect_kind(),
+      &dns_kind(),
       &gateway_kind(),
       &pmtu_kind(),
   };

@@ -1,0 +1,195 @@
+// The kind connect: whether every address of a target takes a connection.
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+
+#include "core/facts/probe_connect.h"
+#include "core/facts/probe_dns.h"
+#include "core/kernel/local_addresses.h"
+#include "core/kernel/sock_diag.h"
+#include "core/probe/connect_try.h"
+#include "core/probe/kind.h"
+#include "core/probe/resolve.h"
+#include "core/probe/target.h"
+
+namespace hostcheck::probe {
+namespace {
+
+// What this namespace itself has of a target: addresses and listeners on the port.
+struct OwnSide {
+  std::vector<IpAddress> addresses;
+  std::map<IpAddress, std::uint32_t> waiting;  // by listener's address: connections in its accept queue
+
+  [[nodiscard]] bool is_own(const IpAddress& address) const {
+    return address.is_loopback() || std::find(addresses.begin(), addresses.end(), address) != addresses.end();
+  }
+  // Connections that the listener at this address has not accepted yet.
+  [[nodiscard]] std::uint32_t waits_at(const IpAddress& address) const {
+    std::uint32_t most = 0;
+    for (const auto& [at, count] : waiting) {
+      // An IPv6 listener on :: takes IPv4 too, unless it says otherwise; then the higher number errs to the safe side.
+      if (at == address || at.is_any()) most = std::max(most, count);
+    }
+    return most;
+  }
+};
+
+OwnSide look_at_own_side(const Context& context, std::uint16_t port) {
+  OwnSide out;
+  const auto scope = kernel::NetnsScope::enter(context.netns());
+  if (!scope) return out;
+  if (auto local = kernel::local_addresses()) out.addresses = std::move(*local);
+  auto netlink = kernel::open_sock_diag();
+  if (!netlink) return out;
+  kernel::SocketQuery query;
+  query.states = kernel::state_bit(facts::SocketState::listen);
+  query.local_ports = std::vector<std::uint16_t>{port};
+  for (const Family family : {Family::ipv4, Family::ipv6}) {
+    query.family = family;
+    (void)kernel::dump_sockets(
+        *netlink, query,
+        [&](const kernel::DiagSocket& socket) {
+          auto& most = out.waiting[socket.local];
+          most = std::max(most, socket.rqueue);
+        },
+        [] {});
+  }
+  return out;
+}
+
+struct Found {
+  NamedAddress who;
+  bool own = false;
+  Connected made;
+};
+
+// A connect takes a place in the accept queue until it is accepted: one that is not drained is left alone.
+Task<void> connect_one(Context& context, const OwnSide& own, std::uint16_t port, Found& found) {
+  found.own = own.is_own(found.who.address);
+  const std::uint32_t waiting = found.own ? own.waits_at(found.who.address) : 0;
+  if (waiting > 0) {
+    found.made.outcome = ConnectOutcome::not_tried;
+    found.made.words =
+        fmt::format("not tried: {} connections wait in the accept queue of this host's own listener", waiting);
+    co_return;
+  }
+  found.made = co_await connect_to(context, found.who.address, port);
+}
+
+void keep_rows(Context& context, const std::string& name, std::uint16_t port, const std::vector<Found>& all) {
+  auto& rows = context.out.rows<facts::ProbeConnect>();
+  for (const Found& each : all) {
+    facts::ProbeConnect row;
+    row.probe = context.result.id;
+    row.netns = context.result.netns;
+    row.name = name;
+    row.address = each.who.address;
+    row.port = port;
+    row.source = each.who.source;
+    row.ttl_s = each.who.ttl_s;
+    row.outcome = context.out.intern(name_of(each.made.outcome));
+    row.by = each.made.by;
+    row.syns = each.made.syns;
+    row.time_ms = each.made.time_ms;
+    row.local_address = each.made.local_address;
+    row.local_port = each.made.local_port;
+    row.own_address = each.own;
+    row.words = each.made.words;
+    rows.push_back(std::move(row));
+  }
+}
+
+// The outcome that all addresses share, "some_open" where they differ and some are open, else "none_open".
+void conclude(Context& context, const std::vector<Found>& all) {
+  const auto is_open = [](const Found& each) { return each.made.outcome == ConnectOutcome::open; };
+  const bool same = std::all_of(all.begin(), all.end(),
+                                [&](const Found& each) { return each.made.outcome == all.front().made.outcome; });
+  const std::string_view outcome = same                                           ? name_of(all.front().made.outcome)
+                                   : std::any_of(all.begin(), all.end(), is_open) ? "some_open"
+                                                                                  : "none_open";
+  context.result.outcome = context.out.intern(outcome);
+  for (const Found& each : all) {
+    context.result.words +=
+        (context.result.words.empty() ? "" : "; ") + each.who.address.to_string() + " " + each.made.words;
+  }
+}
+
+// The addresses of the target, or why there are none in result.error or result.words.
+Task<std::vector<Found>> addresses_to_try(Context& context, const Target& target) {
+  std::vector<Found> out;
+  if (const auto literal = IpAddress::parse(target.host)) {
+    out.push_back({{*literal, "", std::nullopt}, false, {}});
+    co_return out;
+  }
+  const auto servers = servers_of(context);
+  if (!servers) {
+    context.result.error = servers.error().message();
+    co_return out;
+  }
+  for (const IpAddress& each : addresses_in_hosts_file(context, target.host)) {
+    out.push_back({{each, "hosts file", std::nullopt}, false, {}});
+  }
+  const Resolution resolution = co_await resolve(context, *servers, target.host, 1);
+  for (NamedAddress& each : addresses_of(resolution.replies)) {
+    const auto known =
+        std::find_if(out.begin(), out.end(), [&](const Found& other) { return other.who.address == each.address; });
+    if (known == out.end()) {
+      out.push_back({std::move(each), false, {}});
+    } else {
+      known->who.source += ", " + each.source;
+      known->who.ttl_s = each.ttl_s;
+    }
+  }
+  if (!out.empty()) co_return out;
+  if (!resolution.problem.empty()) {
+    context.result.error = resolution.problem;
+    co_return out;
+  }
+  context.result.outcome = context.out.intern("no_addresses");
+  context.result.words = "no address is known for " + target.host;
+  for (const ServerReply& reply : resolution.replies) {
+    context.result.words += "; " + reply.server.address.to_string() + " (" + std::string(name_of(reply.type)) +
+                            (reply.tcp ? ", TCP" : "") + "): " + std::string(name_of(reply.outcome)) +
+                            (reply.words.empty() ? "" : ", " + reply.words);
+  }
+  co_return out;
+}
+
+Task<void> run(Context& context) {
+  (void)context.out.rows<facts::ProbeConnect>();
+  const auto target = parse_target(context.ask.target);
+  if (!target || !target->port) {
+    context.result.error = target ? context.ask.target + ": a port is missing" : target.error().message();
+    co_return;
+  }
+  const bool literal = IpAddress::parse(target->host).has_value();
+  if (!literal) (void)context.out.rows<facts::ProbeDns>();
+  auto all = co_await addresses_to_try(context, *target);
+  if (all.empty()) co_return;
+  const OwnSide own = look_at_own_side(context, *target->port);
+  std::vector<Task<void>> tasks;
+  tasks.reserve(all.size());
+  for (Found& each : all) tasks.push_back(connect_one(context, own, *target->port, each));
+  co_await context.together(std::move(tasks));
+  context.result.method = context.out.intern("connect");
+  keep_rows(context, literal ? "" : target->host, *target->port, all);
+  conclude(context, all);
+}
+
+constexpr std::array<std::string_view, 1> kArgs = {
+    "server=ADDRESS[:PORT], several separated by commas (default: those of resolv.conf)",
+};
+constexpr std::array<std::string_view, 2> kTables = {"probe_connects", "probe_dns"};
+
+}  // namespace
+
+const Kind& connect_kind() {
+  static const Kind kind = {
+      {"connect", "HOST:PORT", "Whether each address of a target takes a TCP connection", kArgs, kTables}, run};
+  return kind;
+}
+
+}  // namespace hostcheck::probe
