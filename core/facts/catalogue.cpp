@@ -14,6 +14,7 @@
 #include "core/facts/probe_connect.h"
 #include "core/facts/probe_dns.h"
 #include "core/facts/probe_gateway.h"
+#include "core/facts/probe_listener.h"
 #include "core/facts/probe_pmtu.h"
 #include "core/facts/probe_sweep.h"
 #include "core/facts/process.h"
@@ -65,6 +66,7 @@ std::span<const TableInfo* const> catalogue() {
       &ProbeConnect::table(),
       &ProbeDns::table(),
       &ProbeGateway::table(),
+      &ProbeListener::table(),
       &ProbePmtu::table(),
       &ProbeResult::table(),
       &ProbeSweep::table(),

@@ -9,6 +9,7 @@ std::span<const Kind* const> all_kinds() {
       &connect_kind(),
       &dns_kind(),
       &gateway_kind(),
+      &listener_kind(),
       &pmtu_kind(),
   };
   return all;
