@@ -23,7 +23,7 @@ static __always_inline __u32 connection_hash(const struct packet *packet)
 	return hash ^ hash >> 15;
 }
 
-/* Whether this SYN, SYN-ACK or RST is one that has just been seen on another device of the namespace. */
+/* Whether this SYN, SYN-ACK or RST is one that this processor has just seen on another device of the namespace. */
 static __noinline int has_passed(struct packet *packet, int direction)
 {
 	if (!packet)
@@ -36,10 +36,15 @@ static __noinline int has_passed(struct packet *packet, int direction)
 	struct pass_slot *slot = bpf_map_lookup_elem(&passes, &index);
 	if (!slot)
 		return 0;
-	int same = slot->packet == hash && now - slot->ns < SAME_PACKET_NS;
+	int recent = slot->packet == hash && now - slot->ns < SAME_PACKET_NS;
+	/* On the device that saw it first it is another packet: a SYN-ACK may be sent for a repeated SYN and by its timer at the
+	 * same moment. */
+	if (recent && slot->ifindex != packet->ifindex)
+		return 1;
 	slot->packet = hash;
+	slot->ifindex = packet->ifindex;
 	slot->ns = now;
-	return same;
+	return 0;
 }
 
 static __always_inline void flow_key_of(const struct packet *packet, int reversed, struct observe_flow_key *key)
@@ -125,8 +130,6 @@ static __always_inline void begin_again(struct observe_flow *flow, __u64 now)
 	flow->syns_out = 0;
 	flow->pass_ns[0] = 0;
 	flow->pass_ns[1] = 0;
-	flow->synack_ns[0] = 0;
-	flow->synack_ns[1] = 0;
 	flow->ack_drops = 0;
 }
 
@@ -200,19 +203,13 @@ static __noinline int on_synack(struct packet *packet, int direction)
 	int first = 0;
 	if (flow) {
 		__u64 now = bpf_ktime_get_ns();
-		int inward = direction == OBSERVE_IN;
-		if (now - (inward ? flow->synack_ns[0] : flow->synack_ns[1]) < SAME_PACKET_NS)
-			return 0;
 		first = flow->answered_ns == 0;
 		if (first)
 			flow->answered_ns = now;
-		if (inward) {
-			flow->synack_ns[0] = now;
-			flow->synacks_in++;
-		} else {
-			flow->synack_ns[1] = now;
+		if (direction == OBSERVE_OUT)
 			flow->synacks_out++;
-		}
+		else
+			flow->synacks_in++;
 	}
 	if (direction == OBSERVE_OUT) {
 		struct observe_service *service = service_of(&key, 0);

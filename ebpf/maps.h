@@ -51,8 +51,8 @@ struct {
  * VLAN and its lower device) does so in one go, and is one packet. */
 struct pass_slot {
 	__u64 ns;
-	__u32 packet; /* hash of what names it */
-	__u32 unused;
+	__u32 packet;  /* hash of what names it */
+	__u32 ifindex; /* of the device that saw it first */
 };
 
 struct {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <optional>
 #include <set>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -79,6 +80,28 @@ SynStory story_of(const Seen& seen, const observe_flow& flow, HandshakeStage sta
   return story;
 }
 
+// Both ends may send a SYN at the same time (RFC 9293, 3.5): then the SYN-ACK answers the other's, and the connection
+// is established all the same.
+class Met {
+ public:
+  explicit Met(const TraceRecord& record) {
+    for (const auto& [key, flow] : record.flows) {
+      if (flow.answered_ns != 0 || flow.completed != 0) answered_.insert(name_of(key, false));
+    }
+  }
+  [[nodiscard]] bool the_other_way(const observe_flow_key& key) const { return answered_.contains(name_of(key, true)); }
+
+ private:
+  using Name = std::tuple<std::uint32_t, std::uint16_t, std::uint16_t, std::string_view, std::string_view>;
+  static Name name_of(const observe_flow_key& key, bool reversed) {
+    const std::string_view source(reinterpret_cast<const char*>(key.source.bytes), sizeof key.source.bytes);
+    const std::string_view destination(reinterpret_cast<const char*>(key.destination.bytes), sizeof key.source.bytes);
+    return reversed ? Name{key.netns, key.destination_port, key.source_port, destination, source}
+                    : Name{key.netns, key.source_port, key.destination_port, source, destination};
+  }
+  std::set<Name> answered_;
+};
+
 std::uint32_t syns_of(const Seen& seen, const observe_flow& flow, Direction direction, HandshakeStage stage) {
   std::uint32_t syns = flow.earlier_syns;
   if (stage != HandshakeStage::syn || is_unanswered(seen, flow, direction)) {
@@ -96,10 +119,11 @@ void fill_syns(const Seen& seen, facts::Facts& out) {
     std::set<IpAddress> peers;
   };
   std::map<std::pair<std::uint32_t, std::pair<IpAddress, std::uint16_t>>, Lost> lost;
+  const Met met(seen.record);
   for (const auto& [key, flow] : seen.record.flows) {
     const Surroundings* around = around_of(seen, key.netns);
     const IpAddress destination = address_of(key.destination);
-    if (around == nullptr || !around->is_local(destination)) continue;
+    if (around == nullptr || !around->is_local(destination) || met.the_other_way(key)) continue;
     const std::uint64_t unanswered = unanswered_attempts(seen, flow, Direction::in);
     const bool ack_lost = stage_of(seen, flow, Direction::in) == HandshakeStage::ack;
     if (unanswered == 0 && !ack_lost) continue;
@@ -146,6 +170,7 @@ void fill_syns(const Seen& seen, facts::Facts& out) {
 
 void fill_unanswered_syns(const Seen& seen, facts::Facts& out) {
   auto& rows = out.rows<facts::UnansweredSyn>();
+  const Met met(seen.record);
   for (const auto& [key, flow] : seen.record.flows) {
     const Surroundings* around = around_of(seen, key.netns);
     if (around == nullptr) continue;
@@ -153,7 +178,7 @@ void fill_unanswered_syns(const Seen& seen, facts::Facts& out) {
     const IpAddress destination = address_of(key.destination);
     const Direction direction = direction_of(*around, source, destination);
     const auto stage = stage_of(seen, flow, direction);
-    if (!stage) continue;
+    if (!stage || met.the_other_way(key)) continue;
     SynStory story = story_of(seen, flow, *stage);
     std::optional<WatchedListener> listener;
     if (direction == Direction::in) listener = around->listener_for(destination, key.destination_port);

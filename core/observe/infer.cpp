@@ -119,7 +119,11 @@ SynVerdict infer_reason(const SynStory& story, const Surroundings& around) {
                           packet_of(story.stage), around.paws.by())};
     }
     SynVerdict verdict = of_listener(story, around);
-    if (verdict.certainty != Certainty::unknown || story.stage == facts::HandshakeStage::ack) return verdict;
+    if (story.stage == facts::HandshakeStage::ack) {
+      // The bare ACK under TCP_DEFER_ACCEPT is dropped and counted in the same way: only a queue that was full tells.
+      return verdict.reason == SynReason::accept_queue_full ? verdict : SynVerdict{};
+    }
+    if (verdict.certainty != Certainty::unknown) return verdict;
   }
   if (story.dropped > 0) return of_dropped(story, around);
   if (story.stage == facts::HandshakeStage::synack) {
