@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import functools
 import json
 import os
 import socket
@@ -14,6 +15,7 @@ from support import Netns, veth_pair, wait_for
 
 PORT = 8080
 OTHER_PORT = 9090
+LINKS = 9  # that the observation holds: eight tracepoints and the iterator of listeners
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -119,12 +121,18 @@ class Watch:
         """Whether all programs have their links, as the kernel tells of the process's descriptors."""
         if self.process.poll() is not None:
             raise AssertionError(self.process.communicate()[1])
-        folder = "/proc/%d/fdinfo" % self.process.pid
+        return self.links_of(self.process.pid) >= LINKS
+
+    @staticmethod
+    def links_of(pid):
+        """BPF links that a process holds."""
+        folder = "/proc/%d/fdinfo" % pid
         count = 0
-        for name in os.listdir(folder):
-            with contextlib.suppress(OSError), open(os.path.join(folder, name), encoding="ascii") as told:
-                count += "link_type" in told.read()
-        return count >= 9  # eight tracepoints and the iterator of listeners
+        with contextlib.suppress(OSError):
+            for name in os.listdir(folder):
+                with contextlib.suppress(OSError), open(os.path.join(folder, name), encoding="ascii") as told:
+                    count += "link_type" in told.read()
+        return count
 
     def result(self):
         out, errors = self.process.communicate(timeout=60)
@@ -169,6 +177,19 @@ def held_ids(pid):
                 if kind in ("prog_id", "map_id", "link_id"):
                     held[kind[:-3]].add(int(value))
     return held
+
+
+def for_both(test):
+    """Runs a test with each family, in namespaces of its own."""
+    @functools.wraps(test)
+    def both(self):
+        for family in BOTH:
+            with self.subTest(family=family.table):
+                test(self, family)
+            self.doCleanups()
+            self.setUp()
+
+    return both
 
 
 class Lab(unittest.TestCase):
@@ -226,6 +247,37 @@ class Lab(unittest.TestCase):
         finally:
             for each in clients:
                 each.close()
+
+    def drop(self, netns, hook, match):
+        """An nft rule that drops; the returned function takes it away."""
+        netns.exec("nft", "-f", "-", stdin="""
+            table inet lost {
+              chain c { type filter hook %s priority filter; policy accept; %s counter drop; }
+            }""" % (hook, match))
+        return lambda: netns.exec("nft", "delete", "table", "inet", "lost")
+
+    def dropped(self, netns):
+        """Packets that the rule of drop() counted."""
+        listed = json.loads(netns.exec("nft", "-j", "list", "table", "inet", "lost"))
+        rule = next(each["rule"] for each in listed["nftables"] if "rule" in each)
+        return next(each["counter"]["packets"] for each in rule["expr"] if "counter" in each)
+
+    def far_route(self, family):
+        """Answers to far_source() leave towards the client, which has no such address and forwards nothing."""
+        self.server.ip("route", "replace", family.far + ("0.0/16" if family is V4 else "/64"), "via", family.client)
+
+    def flood(self, family, count, port=PORT):
+        """A process that sends so many SYNs from far sources as fast as it can; load() reads what it tells."""
+        mac = self.server.ip_json("link", "show", "veth0")[0]["address"]
+        return subprocess.Popen([support.TCP_LOAD, "syns", self.client.name, "veth0", mac, family.far_source(0),
+                                 family.server, str(port), str(count), "2"], stdout=subprocess.PIPE, text=True)
+
+    def load(self, process):
+        """How many a process of tcp_load made, and the seconds it took."""
+        out, _ = process.communicate(timeout=120)
+        self.assertEqual(process.returncode, 0)
+        count, microseconds = out.split()
+        return int(count), int(microseconds) / 1e6
 
     def unanswered(self, seen, port=PORT):
         return [each for each in seen["unanswered_syns"] if each["local_port"] == port and each["direction"] == "in"]

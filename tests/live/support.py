@@ -19,6 +19,7 @@ SKIP = 77  # ctest's SKIP_RETURN_CODE
 _BUILD = os.path.join(os.path.dirname(__file__), "..", "..", "build", "release")
 HOSTCHECK = os.environ.get("HOSTCHECK", os.path.join(_BUILD, "hostcheck"))
 FACTS_DUMP = os.environ.get("FACTS_DUMP", os.path.join(_BUILD, "tests", "support", "facts_dump"))
+TCP_LOAD = os.environ.get("TCP_LOAD", os.path.join(_BUILD, "tests", "support", "tcp_load"))
 
 _numbers = itertools.count(1)
 _live = []

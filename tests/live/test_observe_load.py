@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+"""The observation under load: a healthy pair at 5,000 connects a second is not named, a flood is bounded and told."""
+
+import json
+import os
+import subprocess
+import threading
+
+import support
+from observe_lab import BOTH, LINKS, PORT, V4, Lab, Watch, resident_kib, tcp_counter
+from support import wait_for
+
+support.need_root()
+support.need_programs("ip", "nft")
+
+CONNECTS = 10000
+PER_SECOND = 5000
+SYNS = 300000
+SANITIZED = os.environ.get("HOSTCHECK_SANITIZED") == "ON"
+
+
+class Memory:
+    """The most that a process held resident, looked at while the block runs."""
+
+    def __init__(self, process):
+        self.process = process
+        self.before = self.most = resident_kib(process.pid)
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self.look)
+
+    def look(self):
+        while not self.over.wait(0.05) and self.process.poll() is None:
+            self.most = max(self.most, resident_kib(self.process.pid))
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join()
+
+    def grown_mib(self):
+        return (self.most - self.before) / 1024
+
+    def limit(self, mib):
+        return mib * 1024 if not SANITIZED else 3 * mib * 1024  # a sanitizer's shadow memory counts as resident
+
+
+class Load(Lab):
+    def report(self, netns, observe, *options):
+        return subprocess.Popen([support.HOSTCHECK, "run", "--netns", netns.name, "--observe", observe, "--probe", "off",
+                                 "--format", "json", *options], stdout=subprocess.PIPE, text=True)
+
+    def test_a_healthy_pair_at_five_thousand_connects_a_second(self):
+        for family in BOTH:
+            with self.subTest(family=family.table):
+                syns = self.count_syns()
+                reports = [self.report(netns, "4s") for netns in (self.server, self.client)]
+                watch = Watch(self.server, "syns", "unanswered_syns", "drops", "resets", "retransmits", "listener_drops",
+                              "lost_events", window_ms=4000)
+                load = subprocess.Popen([support.TCP_LOAD, "connects", self.server.name, self.client.name, family.server, str(PORT),
+                                         str(CONNECTS), str(PER_SECOND)], stdout=subprocess.PIPE, text=True)
+                count, seconds = self.load(load)
+                seen = watch.result()
+                self.assertEqual(count, CONNECTS)
+                self.assertLess(seconds, 2.5, "the load that this test is about was not made")
+                self.assertEqual((seen["unanswered_syns"], seen["resets"]), ([], []))
+                self.assertEqual([each for each in seen["retransmits"] if each["kind"] != "data"], [])
+                # A FIN that comes while its connection is taken from the half-open queue is dropped and sent again.
+                dropped = sum(each["packets"] for each in seen["drops"] if each["port"] == PORT)
+                self.assertLess(dropped, count / 100, seen["drops"])
+                port = self.port_of(seen)
+                self.assertEqual((port["received"], port["attempts"], port["answered"], port["completed"], port["unanswered"]),
+                                 (count, count, count, count, 0))
+                self.assertEqual(syns(), count)
+                self.assertEqual([each["drops"] for each in seen["listener_drops"] if each["port"] == PORT], [0])
+                self.assertEqual(sum(each["lost"] for each in seen["lost_events"]), 0)
+                for process in reports:
+                    self.assert_not_named(process)
+                self.server.exec("nft", "delete", "table", "inet", "count")
+
+    def assert_not_named(self, process):
+        report = json.loads(process.communicate(timeout=60)[0])
+        # What the whole machine shares (softnet, conntrack) is judged by the test of healthy hosts, which runs alone.
+        own = ("tcp.", "listen.", "netfilter.", "route.", "socket.", "limits.")
+        self.assertEqual([(each["id"], each["summary"]) for each in report["findings"]
+                          if each["severity"] != "info" and each["id"].startswith(own)], [])
+        outcomes = {each["id"]: each["outcome"] for each in report["checks"]}
+        self.assertEqual({outcomes[each] for each in ("tcp.resets_local", "tcp.resets_injected", "tcp.syns_dropped",
+                                                      "listen.accept_queue_overflow", "netfilter.drops_service_port")}, {"clear"})
+
+    def test_a_flood_is_bounded_and_told(self):
+        for family in BOTH:
+            with self.subTest(family=family.table):
+                self.server.exec("nft", "-f", "-", stdin="""
+                    table inet blocked {
+                      chain early { type filter hook prerouting priority raw; policy accept; tcp dport %d counter drop; }
+                    }""" % PORT)
+                listener = family.listen(self.server, PORT, 64)
+                watch = Watch(self.server, "syns", "unanswered_syns", "lost_events", window_ms=7000)
+                with Memory(watch.process) as memory:
+                    sent, seconds = self.load(self.flood(family, SYNS))
+                    grown = memory.grown_mib()
+                    seen = watch.result()
+                listener.close()
+                print("%s: %d SYNs/s, %.1f MiB more meanwhile, at most %d MiB" % (family.table, sent / seconds, grown,
+                                                                                  memory.most / 1024), flush=True)
+                blocked = json.loads(self.server.exec("nft", "-j", "list", "table", "inet", "blocked"))
+                rule = next(each["rule"] for each in blocked["nftables"] if "rule" in each)
+                received = next(each["counter"]["packets"] for each in rule["expr"] if "counter" in each)
+                self.assertGreaterEqual(received, 0.95 * SYNS, "the flood that this test is about was not made")
+                port = self.port_of(seen)
+                self.assertEqual((port["received"], port["unanswered"], port["peers"]), (received, received, None))
+                lost = {each["map"]: each for each in seen["lost_events"]}["unanswered_syns"]
+                self.assertEqual(len(self.unanswered(seen)), lost["limit"])
+                self.assertEqual(lost["lost"], received - lost["limit"])
+                self.assertEqual(port["untracked"], lost["lost"])
+                absent = [each for each in seen["absences"] if each["table"] == "unanswered_syns"]
+                self.assertEqual([each["code"] for each in absent], ["limit"])
+                self.assertIn("the counts of each port hold", absent[0]["reason"])
+                # While events come in, they cost no memory of the program.
+                self.assertLess(grown, 4)
+                self.assertLess(memory.most, memory.limit(60))
+                self.server.exec("nft", "delete", "table", "inet", "blocked")
+
+    def test_a_report_of_a_flood_says_what_was_left_out_and_what_holds(self):
+        self.server.sysctl("net.ipv4.tcp_syncookies", 1)
+        for family in BOTH:
+            with self.subTest(family=family.table):
+                self.far_route(family)
+                listener = family.listen(self.server, PORT, 128)
+                process = self.report(self.server, "6s", "--budget", "30s")
+                wait_for(lambda process=process: process.poll() is None and self.watches(process.pid), "the window")
+                before = int(tcp_counter(self.server, "SyncookiesSent"))
+                sent, _ = self.load(self.flood(family, SYNS // 3))
+                cookies = int(tcp_counter(self.server, "SyncookiesSent")) - before
+                report = json.loads(process.communicate(timeout=60)[0])
+                listener.close()
+                self.assertGreater(sent, 40000)
+                self.assertEqual(report["findings"][0]["id"], "listen.syn_flood", [each["id"] for each in report["findings"]])
+                flood = report["findings"][0]
+                self.assertEqual((flood["status"], flood["subject"]["local"].rpartition(":")[2]), ("confirmed", str(PORT)))
+                told = next(each["value"] for each in flood["evidence"] if each["what"] == "cookies sent")
+                self.assert_near(told, cookies)
+                checks = {each["id"]: each for each in report["checks"]}
+                # They read single SYNs, and not every one could be kept.
+                for name in ("tcp.syns_dropped", "netfilter.drops_service_port"):
+                    self.assertEqual(checks[name]["outcome"], "unknown", checks[name])
+                    self.assertIn("did not fit", checks[name]["reason"])
+                    self.assertIn("the counts of each port hold", checks[name]["reason"])
+                # What does not need them is judged all the same.
+                for name in ("listen.accept_queue_overflow", "listen.syn_queue_overflow", "tcp.paws_drops"):
+                    self.assertEqual(checks[name]["outcome"], "clear", checks[name])
+
+    def watches(self, pid):
+        """Whether a program has its BPF programs attached."""
+        return Watch.links_of(pid) >= LINKS
+
+
+if __name__ == "__main__":
+    support.main()
