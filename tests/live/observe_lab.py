@@ -161,9 +161,10 @@ def data_segment(family, sniffer, port):
             return packet[start:]
 
 
-def resident_kib(pid):
+def resident_kib(pid, what="VmRSS"):
+    """What a process holds resident; VmHWM: the most that it ever did."""
     with open("/proc/%d/status" % pid, encoding="ascii") as told:
-        return next(int(line.split()[1]) for line in told if line.startswith("VmRSS"))
+        return next(int(line.split()[1]) for line in told if line.startswith(what))
 
 
 def held_ids(pid):

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The observation under load: a healthy pair at 5,000 connects a second is not named, a flood is bounded and told."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -24,13 +25,14 @@ class Memory:
 
     def __init__(self, process):
         self.process = process
-        self.before = self.most = resident_kib(process.pid)
+        self.before = self.most = resident_kib(process.pid, "VmHWM")
         self.over = threading.Event()
         self.thread = threading.Thread(target=self.look)
 
     def look(self):
         while not self.over.wait(0.05) and self.process.poll() is None:
-            self.most = max(self.most, resident_kib(self.process.pid))
+            with contextlib.suppress(OSError, StopIteration):  # it ends
+                self.most = max(self.most, resident_kib(self.process.pid, "VmHWM"))
 
     def __enter__(self):
         self.thread.start()
@@ -43,8 +45,6 @@ class Memory:
     def grown_mib(self):
         return (self.most - self.before) / 1024
 
-    def limit(self, mib):
-        return mib * 1024 if not SANITIZED else 3 * mib * 1024  # a sanitizer's shadow memory counts as resident
 
 
 class Load(Lab):
@@ -56,20 +56,24 @@ class Load(Lab):
         for family in BOTH:
             with self.subTest(family=family.table):
                 syns = self.count_syns()
-                reports = [self.report(netns, "4s") for netns in (self.server, self.client)]
+                reports = [self.report(netns, "7s", "--budget", "30s") for netns in (self.server, self.client)]
                 watch = Watch(self.server, "syns", "unanswered_syns", "drops", "resets", "retransmits", "listener_drops",
-                              "lost_events", window_ms=4000)
+                              "lost_events", window_ms=7000)
                 load = subprocess.Popen([support.TCP_LOAD, "connects", self.server.name, self.client.name, family.server, str(PORT),
                                          str(CONNECTS), str(PER_SECOND)], stdout=subprocess.PIPE, text=True)
                 count, seconds = self.load(load)
                 seen = watch.result()
                 self.assertEqual(count, CONNECTS)
-                self.assertLess(seconds, 2.5, "the load that this test is about was not made")
+                # Where others take the processors away, it is slower; that all was in the window is asked below.
+                idle = os.getloadavg()[0] < 3
+                self.assertLess(seconds, 2.5 if idle else 6, "the load that this test is about was not made")
+                print("%s: %d connects/s" % (family.table, count / seconds), flush=True)
                 self.assertEqual((seen["unanswered_syns"], seen["resets"]), ([], []))
                 self.assertEqual([each for each in seen["retransmits"] if each["kind"] != "data"], [])
                 # A FIN that comes while its connection is taken from the half-open queue is dropped and sent again.
-                dropped = sum(each["packets"] for each in seen["drops"] if each["port"] == PORT)
-                self.assertLess(dropped, count / 100, seen["drops"])
+                dropped = [each for each in seen["drops"] if each["port"] == PORT]
+                self.assertLess(sum(each["packets"] for each in dropped), count / 10, dropped)
+                self.assertEqual([each for each in dropped if "SYN" in each["example_flags"]], [])
                 port = self.port_of(seen)
                 self.assertEqual((port["received"], port["attempts"], port["answered"], port["completed"], port["unanswered"]),
                                  (count, count, count, count, 0))
@@ -97,15 +101,14 @@ class Load(Lab):
                     table inet blocked {
                       chain early { type filter hook prerouting priority raw; policy accept; tcp dport %d counter drop; }
                     }""" % PORT)
+                self.addCleanup(self.server.exec, "nft", "flush", "ruleset", check=False)
                 listener = family.listen(self.server, PORT, 64)
                 watch = Watch(self.server, "syns", "unanswered_syns", "lost_events", window_ms=7000)
                 with Memory(watch.process) as memory:
                     sent, seconds = self.load(self.flood(family, SYNS))
-                    grown = memory.grown_mib()
-                    seen = watch.result()
+                seen = watch.result()
                 listener.close()
-                print("%s: %d SYNs/s, %.1f MiB more meanwhile, at most %d MiB" % (family.table, sent / seconds, grown,
-                                                                                  memory.most / 1024), flush=True)
+                print("%s: %d SYNs/s, %.1f MiB more" % (family.table, sent / seconds, memory.grown_mib()), flush=True)
                 blocked = json.loads(self.server.exec("nft", "-j", "list", "table", "inet", "blocked"))
                 rule = next(each["rule"] for each in blocked["nftables"] if "rule" in each)
                 received = next(each["counter"]["packets"] for each in rule["expr"] if "counter" in each)
@@ -120,8 +123,7 @@ class Load(Lab):
                 self.assertEqual([each["code"] for each in absent], ["limit"])
                 self.assertIn("the counts of each port hold", absent[0]["reason"])
                 # While events come in, they cost no memory of the program.
-                self.assertLess(grown, 4)
-                self.assertLess(memory.most, memory.limit(60))
+                self.assertLess(memory.grown_mib(), 4)
                 self.server.exec("nft", "delete", "table", "inet", "blocked")
 
     def test_a_report_of_a_flood_says_what_was_left_out_and_what_holds(self):
@@ -133,11 +135,15 @@ class Load(Lab):
                 process = self.report(self.server, "6s", "--budget", "30s")
                 wait_for(lambda process=process: process.poll() is None and self.watches(process.pid), "the window")
                 before = int(tcp_counter(self.server, "SyncookiesSent"))
-                sent, _ = self.load(self.flood(family, SYNS // 3))
-                cookies = int(tcp_counter(self.server, "SyncookiesSent")) - before
-                report = json.loads(process.communicate(timeout=60)[0])
+                with Memory(process) as memory:
+                    sent, _ = self.load(self.flood(family, SYNS // 3))
+                    cookies = int(tcp_counter(self.server, "SyncookiesSent")) - before
+                    report = json.loads(process.communicate(timeout=60)[0])
                 listener.close()
                 self.assertGreater(sent, 40000)
+                print("%s: at most %d MiB" % (family.table, memory.most / 1024), flush=True)
+                if not SANITIZED:  # a sanitizer's shadow memory counts as resident
+                    self.assertLess(memory.most, 60 * 1024)
                 self.assertEqual(report["findings"][0]["id"], "listen.syn_flood", [each["id"] for each in report["findings"]])
                 flood = report["findings"][0]
                 self.assertEqual((flood["status"], flood["subject"]["local"].rpartition(":")[2]), ("confirmed", str(PORT)))
