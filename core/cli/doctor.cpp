@@ -4,6 +4,7 @@
 #include "core/cli/commands.h"
 #include "core/cli/console.h"
 #include "core/cli/exit_status.h"
+#include "core/conclude/sample.h"
 #include "core/kernel/capability.h"
 #include "core/observe/observation.h"
 #include "core/report/json_text.h"
@@ -58,9 +59,7 @@ std::vector<conclude::Capability> capabilities() {
 
 int doctor(const DoctorOptions& options) {
   auto all = capabilities();
-  for (observe::Method& each : observe::probe_methods()) {
-    all.push_back({"observe: " + each.name, each.available, std::move(each.detail), std::move(each.lost)});
-  }
+  for (conclude::Capability& each : conclude::capabilities_of(observe::probe_methods())) all.push_back(std::move(each));
   return print(options.format == "json" ? as_json(all) : as_text(all)) ? kExitOk : kExitUnknown;
 }
 

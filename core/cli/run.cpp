@@ -234,15 +234,17 @@ int run(const RunOptions& options) {
   }
 
   const Watch watch(start, start + options.budget, !options.quiet);
+  std::vector<conclude::Capability> methods;
   facts::Facts& facts = keep_until_exit(conclude::sample(
       plan.request, *namespaces, window_for(plan.request, options),
       [&](milliseconds window, milliseconds every, const auto& tick) { watch.wait(window, every, tick); },
-      options.roles));
+      options.roles, &methods));
   database.use(facts);
   std::vector<CheckResult> results = run_checks(plan, facts, database, watch);
   conclude::ProbeOptions probes{options.probe, options.targets, watch.deadline() - kToConclude, &Watch::interrupted};
   conclude::Probing(std::move(probes), plan.rules, *namespaces, facts, database).run(results);
   conclude::Report report = conclude_run(plan, std::move(results), catalogue, facts, database, *namespaces, options);
+  report.capabilities.insert(report.capabilities.end(), methods.begin(), methods.end());
   report.started = started;
   report.duration = std::chrono::duration_cast<milliseconds>(Clock::now() - start);
 

@@ -30,7 +30,9 @@ struct HostIdentity {
   std::string machine_id;  // "" where there is none
 };
 
-// Something that this host lets hostcheck do, or does not.
+// Something that this host lets hostcheck do, or does not. Methods of the observation have names with this prefix.
+inline constexpr std::string_view kObserveMethod = "observe: ";
+inline constexpr std::string_view kHandshakeTrace = "observe: handshake trace";
 struct Capability {
   std::string name;
   bool available = false;

@@ -16,16 +16,13 @@ struct Words {
 
 // In the order of MethodId.
 constexpr std::array kWords = {
-    Words{
-        "handshake trace",
-        "which SYNs got no answer, whose and why, how many connections were accepted, ICMP errors; each listener's own "
-        "drop count remains"},
+    Words{"handshake trace", "which SYNs got no answer, whose and why, what programs accepted, ICMP errors"},
     Words{"drop reasons", "why the kernel threw a packet away"},
     Words{"resets", "whether this host's TCP or its firewall sent a reset"},
     Words{"reset reasons", "why this host's TCP sent a reset"},
-    Words{"retransmissions", "which connections retransmit; counters tell how much in all"},
-    Words{"listener iterator", "exact queues at little cost; sock_diag is asked instead, less often where it is slow"},
-    Words{"sock_diag and counters", "drops and queues of listeners without BPF"},
+    Words{"retransmissions", "which connections retransmit"},
+    Words{"listener iterator", "queues of listeners at their exact length all the time: they are sampled less often"},
+    Words{"sock_diag and counters", "drops and queues of listeners where BPF cannot run"},
 };
 
 }  // namespace

@@ -131,6 +131,22 @@ std::string unknown_text(const conclude::Report& report) {
   return out;
 }
 
+// What an observation without the programs in the kernel cannot have seen, whichever checks were asked for.
+std::string unseen_text(const conclude::Report& report) {
+  const auto& all = report.capabilities;
+  const bool blind = std::any_of(all.begin(), all.end(), [](const conclude::Capability& each) {
+    return each.name == conclude::kHandshakeTrace && !each.available;
+  });
+  std::string lost;
+  for (const conclude::Capability& each : all) {
+    if (!blind || each.available || !each.name.starts_with(conclude::kObserveMethod)) continue;
+    lost += (lost.empty() ? "" : "; ") + each.lost;
+  }
+  if (lost.empty()) return {};
+  return labelled("unseen", "for lack of BPF: " + printable(lost) +
+                                ". What listeners and counters tell of themselves was watched all the same");
+}
+
 // Each with its own place, which somebody has to mend.
 std::string failed_text(const conclude::Report& report) {
   std::string out;
@@ -238,6 +254,7 @@ std::string text_of_checks(const conclude::Report& report, const TextOptions& op
     if (options.verbose) out += ids_text(ids_of(report, Outcome::clear));
   }
   out += partly_text(report);
+  out += unseen_text(report);
   out += unknown_text(report);
   out += failed_text(report);
   for (const Reason& reason : reasons(report, Outcome::skipped)) {

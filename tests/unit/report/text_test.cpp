@@ -78,6 +78,23 @@ TEST(Text, OfAHealthyHostIsThreeLines) {
                                         "2.3 s · exit 0 · --format json for machines\n");
 }
 
+TEST(Text, SaysWhatAnObservationWithoutBpfCannotSee) {
+  conclude::Report report = healthy();
+  report.capabilities = {{"root", false, "user 7", "much"},
+                         {"observe: handshake trace", false, "no CAP_BPF", "who got no answer"},
+                         {"observe: resets", false, "no CAP_BPF", "who sent resets"},
+                         {"observe: sock_diag and counters", true, "opens", "everything"}};
+  EXPECT_THAT(as_text(report, {}), HasSubstr("unseen    for lack of BPF: who got no answer; who sent resets. What"));
+  EXPECT_THAT(as_text(report, {}), Not(HasSubstr("everything")));
+}
+
+TEST(Text, SaysNothingOfAMethodThatOlderKernelsLack) {
+  conclude::Report report = healthy();
+  report.capabilities = {{"observe: handshake trace", true, "tracepoints", "who got no answer"},
+                         {"observe: reset reasons", false, "Linux 6.10", "why resets were sent"}};
+  EXPECT_THAT(as_text(report, {}), Not(HasSubstr("unseen")));
+}
+
 TEST(Text, OfAHealthyHostIsNothingWhenQuiet) {
   TextOptions quiet;
   quiet.quiet = true;
