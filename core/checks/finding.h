@@ -83,6 +83,14 @@ struct Finding {
   std::optional<Doubt> doubt;  // where the rule has a [confirm] and the row something to probe
 };
 
+// What a check asks the probes to find out.
+struct ProbeRequest {
+  std::string kind;    // "connect", "sweep", "pmtu", "trace", "gateway", "dns", "listener"
+  std::string target;  // "10.0.0.1:443"
+  std::string netns;   // namespace to send from
+  std::vector<std::pair<std::string, facts::Value>> args;
+};
+
 // What became of one check in a run.
 struct CheckResult {
   std::string id;
@@ -91,6 +99,7 @@ struct CheckResult {
   std::string remedy;  // what would make unknown known; may be ""
   std::chrono::microseconds duration{0};
   std::vector<Finding> findings;
+  std::vector<ProbeRequest> probes;  // that a plugin asks for on behalf of this check
 };
 
 }  // namespace hostcheck::checks

@@ -245,6 +245,34 @@ std::string id_of_path(std::string_view path) {
   return fmt::format("{}.{}", before == std::string_view::npos ? folder : folder.substr(before + 1), name);
 }
 
+namespace {
+
+// What rules and the checks of plugins have in common.
+void read_common(TomlReader& top, Rule& rule, Complaints& complaints) {
+  rule.id = top.text("id", true);
+  rule.title = top.text("title", true);
+  rule.severity = severity_of(top.text("severity", true), top.node("severity"), complaints);
+  rule.claim = parse_claim(top.text("claim", true), top.node("claim"), complaints);
+  rule.subject = top.texts("subject", true);
+  rule.params = read_params(top, complaints);
+  rule.rivals = top.texts("rivals");
+  rule.explains = top.texts("explains");
+  rule.roles = read_roles(top, complaints);
+  read_clear(top, rule, complaints);
+  read_doc(top, rule, complaints);
+  if (const toml::node* node = top.node("id")) {
+    if (const auto checked = check_id(rule.id); !checked) complaints.add(*node, checked.error().message());
+  }
+  check_ids(rule.rivals, top.node("rivals"), complaints);
+  check_ids(rule.explains, top.node("explains"), complaints);
+  if (rule.severity == Severity::critical && rule.claim != Claim::live) {
+    complaints.add(*top.node("severity"),
+                   "severity critical needs claim = \"live\": nothing is critical without live evidence");
+  }
+}
+
+}  // namespace
+
 Result<Rule> read_rule(const toml::table& root, const std::string& path) {
   Complaints complaints(path);
   TomlReader top(root, "", complaints);
@@ -254,40 +282,31 @@ Result<Rule> read_rule(const toml::table& root, const std::string& path) {
   top.only(kKeys);
   Rule rule;
   rule.file = path;
-  rule.id = top.text("id", true);
-  rule.title = top.text("title", true);
-  rule.severity = severity_of(top.text("severity", true), top.node("severity"), complaints);
-  rule.claim = parse_claim(top.text("claim", true), top.node("claim"), complaints);
+  read_common(top, rule, complaints);
   rule.query = top.text("query", true);
   if (top.node("query") != nullptr) rule.query_line = Complaints::line_of(*top.node("query"));
-  rule.subject = top.texts("subject", true);
   rule.summary = top.text("summary", true);
-  rule.params = read_params(top, complaints);
   rule.descriptive = top.texts("descriptive");
-  rule.rivals = top.texts("rivals");
-  rule.explains = top.texts("explains");
-  rule.roles = read_roles(top, complaints);
   rule.evidence = read_evidence(top, complaints);
   rule.witnesses = read_witnesses(top, complaints);
-  read_clear(top, rule, complaints);
   read_confirm(top, rule, complaints);
-  read_doc(top, rule, complaints);
-  if (const toml::node* node = top.node("id")) {
-    if (const auto checked = check_id(rule.id); !checked) {
-      complaints.add(*node, checked.error().message());
-    } else if (id_of_path(path) != rule.id) {
-      std::string place = rule.id + ".toml";
-      place.replace(place.find('.'), 1, "/");
-      complaints.add(*node, fmt::format("id '{}' belongs in the file {}", rule.id, place));
-    }
-  }
-  check_ids(rule.rivals, top.node("rivals"), complaints);
-  check_ids(rule.explains, top.node("explains"), complaints);
-  if (rule.severity == Severity::critical && rule.claim != Claim::live) {
-    complaints.add(*top.node("severity"),
-                   "severity critical needs claim = \"live\": nothing is critical without live evidence");
+  if (const toml::node* node = top.node("id"); node != nullptr && check_id(rule.id) && id_of_path(path) != rule.id) {
+    std::string place = rule.id + ".toml";
+    place.replace(place.find('.'), 1, "/");
+    complaints.add(*node, fmt::format("id '{}' belongs in the file {}", rule.id, place));
   }
   if (complaints.first()) return unexpected(*complaints.first());
+  return rule;
+}
+
+Rule read_plugin_check(const toml::table& table, Complaints& complaints) {
+  TomlReader top(table, "check", complaints);
+  constexpr std::array<Keys, 12> kKeys = {"roles",  "id",     "title",    "severity", "claim", "subject",
+                                          "params", "rivals", "explains", "clear",    "doc",   "inputs"};
+  top.only(kKeys);
+  Rule rule;
+  rule.file = complaints.file();
+  read_common(top, rule, complaints);
   return rule;
 }
 

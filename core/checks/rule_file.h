@@ -8,6 +8,7 @@
 
 #include "core/base/result.h"
 #include "core/checks/rule.h"
+#include "core/checks/toml_reader.h"
 
 namespace hostcheck::checks {
 
@@ -18,5 +19,9 @@ namespace hostcheck::checks {
 
 // A rule out of its parsed file; [[test]] is left alone.
 [[nodiscard]] Result<Rule> read_rule(const toml::table& root, const std::string& path);
+
+// One [[check]] of a plugin's plugin.toml: a rule without query, summary and evidence, which are the plugin's own. Its
+// key inputs is left alone.
+[[nodiscard]] Rule read_plugin_check(const toml::table& table, Complaints& complaints);
 
 }  // namespace hostcheck::checks

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <set>
 
 #include "core/base/text.h"
 #include "core/cli/trust.h"
+#include "core/plugin/judge.h"
 
 namespace hostcheck::cli {
 namespace {
@@ -19,17 +21,18 @@ bool is_folder(const fs::path& path) {
   return fs::is_directory(path, error);
 }
 
-Result<std::string> default_folder() {
+// lib/hostcheck/WHAT of where the program is installed, or hostcheck-WHAT beside it in a build tree.
+Result<std::string> default_folder(const std::string& what) {
   std::error_code error;
   const fs::path program = fs::read_symlink("/proc/self/exe", error);
   if (error) return unexpected(errno_error(error.value(), "read link", "/proc/self/exe"));
   const fs::path folder = program.parent_path();
-  const fs::path installed = folder.parent_path() / "lib/hostcheck/rules";
-  for (const fs::path& candidate : {installed, folder / "hostcheck-rules"}) {
+  const fs::path installed = folder.parent_path() / "lib/hostcheck" / what;
+  for (const fs::path& candidate : {installed, folder / ("hostcheck-" + what)}) {
     if (is_folder(candidate)) return candidate.string();
   }
-  return unexpected(
-      make_error(ErrorCode::vanished, "find rules", installed.string(), "no such folder; --rules DIR names another"));
+  return unexpected(make_error(ErrorCode::vanished, "find " + what, installed.string(),
+                               "no such folder; --" + what + " DIR names another"));
 }
 
 bool any_matches(const std::vector<std::string>& patterns, std::string_view id) {
@@ -75,15 +78,29 @@ std::string id_of(const Setting& setting) {
   return setting.name.substr(0, setting.name.rfind('.'));
 }
 
-Result<void> apply(const Setting& setting, std::vector<checks::Rule>& rules, const std::vector<std::string>& ids) {
+// The rule or the plugin's check of this id.
+checks::Rule* find_check(std::string_view id, std::vector<checks::Rule>& rules, std::vector<plugin::Plugin>& plugins) {
+  for (checks::Rule& each : rules) {
+    if (each.id == id) return &each;
+  }
+  for (plugin::Plugin& each : plugins) {
+    for (plugin::Check& check : each.checks) {
+      if (check.rule.id == id) return &check.rule;
+    }
+  }
+  return nullptr;
+}
+
+Result<void> apply(const Setting& setting, std::vector<checks::Rule>& rules, std::vector<plugin::Plugin>& plugins,
+                   const std::vector<std::string>& ids) {
   const auto wrong = [&](std::string_view why) {
     return unexpected(make_error(ErrorCode::invalid, setting.origin, setting.name, why));
   };
   const auto dot = setting.name.rfind('.');
   if (dot == std::string::npos) return wrong("write it as ID.PARAM=VALUE");
   const std::string id = id_of(setting);
-  const auto rule = std::find_if(rules.begin(), rules.end(), [&](const checks::Rule& each) { return each.id == id; });
-  if (rule == rules.end()) {
+  checks::Rule* rule = find_check(id, rules, plugins);
+  if (rule == nullptr) {
     if (std::find(ids.begin(), ids.end(), id) != ids.end())
       return {};  // its file could not be used, which is told elsewhere
     return wrong("no check '" + id + "'" + did_you_mean(id, ids));
@@ -100,6 +117,34 @@ Result<void> apply(const Setting& setting, std::vector<checks::Rule>& rules, con
   return {};
 }
 
+// Plugins that bring an id which something else has already are refused.
+void refuse_doubles(plugin::PluginSet& set, const std::vector<checks::Rule>& rules) {
+  std::map<std::string, std::string> owner;
+  for (const checks::Rule& each : rules) owner.emplace(each.id, each.file);
+  std::erase_if(set.plugins, [&](const plugin::Plugin& each) {
+    for (const plugin::Check& check : each.checks) {
+      const auto [found, added] = owner.emplace(check.rule.id, each.file);
+      if (added || found->second == each.file) continue;
+      set.errors.push_back(make_error(ErrorCode::invalid, "", each.file,
+                                      "id '" + check.rule.id + "' is already that of " + found->second));
+      return true;
+    }
+    return false;
+  });
+}
+
+// Marks the checks that are asked for; plugins without any are left out.
+void select(const RuleOptions& options, std::vector<plugin::Plugin>& plugins) {
+  std::erase_if(plugins, [&](plugin::Plugin& each) {
+    bool any = false;
+    for (plugin::Check& check : each.checks) {
+      check.wanted = why_left_out(options, check.rule.id).empty();
+      any = any || check.wanted;
+    }
+    return !any;
+  });
+}
+
 }  // namespace
 
 std::string_view area_of(std::string_view id) {
@@ -111,7 +156,7 @@ Result<std::vector<std::string>> rule_folders(const RuleOptions& options) {
   if (options.rules) {
     folders.push_back(*options.rules);
   } else {
-    auto folder = default_folder();
+    auto folder = default_folder("rules");
     if (!folder) return unexpected(folder.error());
     folders.push_back(std::move(*folder));
   }
@@ -122,9 +167,22 @@ Result<std::vector<std::string>> rule_folders(const RuleOptions& options) {
   return folders;
 }
 
+Result<std::vector<std::string>> plugin_folders(const RuleOptions& options) {
+  if (options.plugins) {
+    if (!is_folder(*options.plugins)) {
+      return unexpected(make_error(ErrorCode::vanished, "find plugins", *options.plugins, "no such folder"));
+    }
+    return std::vector<std::string>{*options.plugins};
+  }
+  const auto folder = default_folder("plugins");
+  return folder ? std::vector<std::string>{*folder} : std::vector<std::string>{};
+}
+
 Result<Catalogue> load_catalogue(const RuleOptions& options) {
   auto folders = rule_folders(options);
   if (!folders) return unexpected(folders.error());
+  auto of_plugins = plugin_folders(options);
+  if (!of_plugins) return unexpected(of_plugins.error());
   std::set<std::string, std::less<>> set_ids;
   for (const Setting& setting : options.settings) set_ids.insert(id_of(setting));
   std::vector<std::string> ids;
@@ -135,20 +193,42 @@ Result<Catalogue> load_catalogue(const RuleOptions& options) {
   });
   // The name of a file is only what its id should be.
   for (const checks::Rule& rule : loaded.rules) ids.push_back(rule.id);
+  plugin::PluginSet plugins = plugin::load_plugins(*of_plugins, require_trusted);
+  refuse_doubles(plugins, loaded.rules);
+  for (const plugin::Plugin& each : plugins.plugins) {
+    for (const plugin::Check& check : each.checks) ids.push_back(check.rule.id);
+  }
+  ids.emplace_back(plugin::kFailedId);
   std::sort(ids.begin(), ids.end());
   ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
   if (auto known = require_known(options, ids); !known) return unexpected(known.error());
   for (const Setting& setting : options.settings) {
-    if (auto applied = apply(setting, loaded.rules, ids); !applied) return unexpected(applied.error());
+    if (auto applied = apply(setting, loaded.rules, plugins.plugins, ids); !applied) return unexpected(applied.error());
   }
   Catalogue catalogue;
   for (const std::string& id : ids) {
+    if (id == plugin::kFailedId) continue;  // told whenever it happens to what is asked for
     if (const auto why = why_left_out(options, id); !why.empty()) catalogue.left_out.emplace_back(id, why);
   }
   std::erase_if(loaded.rules, [&](const checks::Rule& rule) { return !why_left_out(options, rule.id).empty(); });
   catalogue.rules = std::move(loaded.rules);
   catalogue.errors = std::move(loaded.errors);
+  select(options, plugins.plugins);
+  catalogue.plugins = std::move(plugins.plugins);
+  catalogue.refused = std::move(plugins.errors);
+  catalogue.tells_failures = why_left_out(options, plugin::kFailedId) != "--skip";
   return catalogue;
+}
+
+std::vector<checks::Rule> all_checks(const Catalogue& catalogue) {
+  std::vector<checks::Rule> all = catalogue.rules;
+  for (const plugin::Plugin& each : catalogue.plugins) {
+    for (const plugin::Check& check : each.checks) {
+      if (check.wanted) all.push_back(check.rule);
+    }
+  }
+  std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+  return all;
 }
 
 Result<checks::Rule> load_one(const RuleOptions& options, const std::string& id) {
@@ -160,11 +240,20 @@ Result<checks::Rule> load_one(const RuleOptions& options, const std::string& id)
     if (error.operation == "--only") error.operation = "explain";
     return unexpected(std::move(error));
   }
-  for (checks::Rule& rule : catalogue->rules) {
+  for (checks::Rule& rule : all_checks(*catalogue)) {
     if (rule.id == id) return std::move(rule);
   }
+  if (id == plugin::kFailedId) return plugin::failure_page();
   if (!catalogue->errors.empty()) return unexpected(catalogue->errors.front());
   return unexpected(make_error(ErrorCode::invalid, "explain", id, "is a pattern; name one check"));
+}
+
+std::optional<plugin::Plugin> load_plugin_of(const RuleOptions& options, const std::string& id) {
+  RuleOptions only = options;
+  only.only = {id};
+  auto catalogue = load_catalogue(only);
+  if (!catalogue || catalogue->plugins.empty()) return std::nullopt;
+  return std::move(catalogue->plugins.front());
 }
 
 }  // namespace hostcheck::cli

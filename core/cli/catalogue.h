@@ -1,6 +1,7 @@
-// Which rules there are, which of them were asked for, and with which parameters.
+// Which rules and plugins there are, which of them were asked for, and with which parameters.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -9,6 +10,7 @@
 #include "core/base/result.h"
 #include "core/checks/rule.h"
 #include "core/cli/options.h"
+#include "core/plugin/plugin.h"
 
 namespace hostcheck::cli {
 
@@ -17,16 +19,28 @@ namespace hostcheck::cli {
 // /etc/hostcheck/rules.d where it exists. Each is refused when others can write to it (trust.h).
 [[nodiscard]] Result<std::vector<std::string>> rule_folders(const RuleOptions& options);
 
+// The folders that plugins are read from: --plugins, or the installed ones (lib/hostcheck/plugins, or hostcheck-plugins
+// in a build tree), none where there is no such folder.
+[[nodiscard]] Result<std::vector<std::string>> plugin_folders(const RuleOptions& options);
+
 struct Catalogue {
   std::vector<checks::Rule> rules;                            // those asked for, sorted by id, settings applied
+  std::vector<plugin::Plugin> plugins;                        // those with a check that is asked for, likewise
   std::vector<std::pair<std::string, std::string>> left_out;  // ids not asked for, with the option that says so
   std::vector<Error> errors;                                  // files that could not be used
+  std::vector<Error> refused;                                 // plugins that could not be used
+  bool tells_failures = true;                                 // hostcheck.plugin_failed is not among --skip
 };
 // Error code invalid: a pattern, area or setting that names nothing, with the nearest name.
 [[nodiscard]] Result<Catalogue> load_catalogue(const RuleOptions& options);
 
+// Every check of the catalogue in one list, sorted by id: rules and the plugins' checks, which have no query.
+[[nodiscard]] std::vector<checks::Rule> all_checks(const Catalogue& catalogue);
+
 // The rule of this id. Error names the nearest one.
 [[nodiscard]] Result<checks::Rule> load_one(const RuleOptions& options, const std::string& id);
+// The plugin that this check is of; nullopt for a rule.
+[[nodiscard]] std::optional<plugin::Plugin> load_plugin_of(const RuleOptions& options, const std::string& id);
 
 // The part of an id before its dot.
 [[nodiscard]] std::string_view area_of(std::string_view id);

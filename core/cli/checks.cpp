@@ -72,9 +72,10 @@ int checks(const ChecksOptions& options) {
   auto catalogue = load_catalogue(options.rules);
   if (!catalogue) return fail(catalogue.error());
   for (const Error& error : catalogue->errors) complain(error.message());
-  const std::string out = options.format == "json" ? as_json(catalogue->rules) : as_text(catalogue->rules);
-  if (!print(out)) return kExitUnknown;
-  return catalogue->errors.empty() ? kExitOk : kExitUnknown;
+  for (const Error& error : catalogue->refused) complain(error.message());
+  const std::vector<checks::Rule> all = all_checks(*catalogue);
+  if (!print(options.format == "json" ? as_json(all) : as_text(all))) return kExitUnknown;
+  return catalogue->errors.empty() && catalogue->refused.empty() ? kExitOk : kExitUnknown;
 }
 
 }  // namespace hostcheck::cli

@@ -15,6 +15,10 @@ OptionSpec rules_option(std::function<void(const std::string&)> take) {
   return {"--rules", "DIR", "Rules of this folder in place of the installed ones", {}, std::move(take)};
 }
 
+OptionSpec plugins_option(std::function<void(const std::string&)> take) {
+  return {"--plugins", "DIR", "Plugins of this folder in place of the installed ones", {}, std::move(take)};
+}
+
 }  // namespace
 
 CommandSpec query_spec() {
@@ -96,6 +100,7 @@ CommandSpec checks_spec() {
        {},
        [options](const std::string& value) { options->rules.areas.push_back(value); }},
       rules_option([options](const std::string& value) { options->rules.rules = value; }),
+      plugins_option([options](const std::string& value) { options->rules.plugins = value; }),
       {"--format", "NAME", "text or json (text)", text_or_json(),
        [options](const std::string& value) { options->format = value; }},
   };
@@ -116,7 +121,8 @@ CommandSpec explain_spec() {
   spec.argument = "ID";
   spec.argument_help = "The check, e.g. listen.accept_queue_overflow";
   spec.take_argument = [options](const std::string& value) { options->id = value; };
-  spec.options = {rules_option([options](const std::string& value) { options->rules.rules = value; })};
+  spec.options = {rules_option([options](const std::string& value) { options->rules.rules = value; }),
+                  plugins_option([options](const std::string& value) { options->rules.plugins = value; })};
   spec.notes =
       "Examples:\n"
       "  hostcheck explain listen.accept_queue_overflow\n"
@@ -132,13 +138,14 @@ CommandSpec test_spec() {
   auto options = std::make_shared<TestOptions>();
   CommandSpec spec;
   spec.name = "test";
-  spec.summary = "Run the tests that rules carry in their files";
+  spec.summary = "Run the tests that rules and plugins carry";
   spec.argument = "PATH";
-  spec.argument_help = "Rule files or folders; without any, every rule that run would use";
+  spec.argument_help = "Rule files, plugins' folders or folders of them; without any, all that run would use";
   spec.many = true;
   spec.take_argument = [options](const std::string& value) { options->paths.push_back(value); };
   spec.options = {
       rules_option([options](const std::string& value) { options->rules.rules = value; }),
+      plugins_option([options](const std::string& value) { options->rules.plugins = value; }),
       {"--record",
        "NAME",
        "Print a test of this name: what one rule (file or id) reads here now",

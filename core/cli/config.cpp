@@ -140,6 +140,7 @@ std::map<std::string, Setter, std::less<>> setters() {
           {"netns", sets_text(&RawRun::netns, "netns")},
           {"budget", sets_text(&RawRun::budget, "budget")},
           {"rules", sets_text(&RawRun::rules, "rules")},
+          {"plugins", sets_text(&RawRun::plugins, "plugins")},
           {"format", sets_text(&RawRun::format, "format")},
           {"output", sets_text(&RawRun::output, "output")},
           {"color", sets_text(&RawRun::color, "color")},
@@ -209,6 +210,7 @@ void fill_from(RawRun& command_line, RawRun config) {
   fill(command_line.netns, config.netns);
   fill(command_line.budget, config.budget);
   fill(command_line.rules, config.rules);
+  fill(command_line.plugins, config.plugins);
   fill(command_line.format, config.format);
   fill(command_line.output, config.output);
   fill(command_line.color, config.color);

@@ -25,6 +25,7 @@ struct RawRun {
   std::vector<std::string> role;
   std::vector<conclude::Suppression> suppress;
   std::optional<std::string> rules;
+  std::optional<std::string> plugins;
   std::optional<std::string> format;
   std::optional<std::string> output;
   std::optional<std::string> color;

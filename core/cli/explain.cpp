@@ -1,11 +1,16 @@
+#include <algorithm>
+#include <optional>
+
 #include "core/base/text.h"
 #include "core/checks/text_template.h"
 #include "core/cli/catalogue.h"
 #include "core/cli/commands.h"
 #include "core/cli/console.h"
 #include "core/cli/exit_status.h"
+#include "core/plugin/plugin.h"
 #include "core/report/layout.h"
 #include "core/report/text_parts.h"
+#include "core/sql/database.h"
 
 namespace hostcheck::cli {
 namespace {
@@ -89,8 +94,7 @@ std::string names_text(const std::vector<std::string>& names) {
   return names.empty() ? std::string{} : paragraph(all);
 }
 
-std::string reads_text(const checks::Rule& rule) {
-  const auto request = checks::plan(rule);
+std::string requested_text(const Result<facts::Request>& request) {
   if (!request) return paragraph("cannot be told: " + request.error().message());
   std::string out;
   for (const auto& [name, table] : *request) {
@@ -101,19 +105,40 @@ std::string reads_text(const checks::Rule& rule) {
   return out;
 }
 
-std::string page_of(const checks::Rule& rule) {
+std::string reads_text(const checks::Rule& rule, const std::optional<plugin::Plugin>& plugin) {
+  if (!plugin) return rule.query.empty() ? std::string{} : requested_text(checks::plan(rule));
+  auto database = sql::Database::open();
+  if (!database) return paragraph("cannot be told: " + database.error().message());
+  return requested_text(plugin::plan(*plugin, *database));
+}
+
+// The query, or the plugin's inputs that the check is judged by.
+std::string judged_text(const checks::Rule& rule, const std::optional<plugin::Plugin>& plugin) {
+  if (!plugin) return section("How it is judged: each row of this query is a finding", sql_text(rule.query));
+  std::string out;
+  for (const plugin::Check& check : plugin->checks) {
+    if (check.rule.id != rule.id) continue;
+    for (const plugin::Input& each : plugin->inputs) {
+      if (std::find(check.inputs.begin(), check.inputs.end(), each.name) == check.inputs.end()) continue;
+      out += "  " + each.name + "\n" + sql_text(each.query);
+    }
+  }
+  return section("How it is judged: by the plugin " + plugin->name + ", from the answers of these queries", out);
+}
+
+std::string page_of(const checks::Rule& rule, const std::optional<plugin::Plugin>& plugin) {
   std::string out = rule.id + "\n" + paragraph(rule.title, 0);
   out += "\nSeverity  " + std::string(checks::name_of(rule.severity)) + '\n';
   out +=
       report::labelled("Claim", std::string(checks::name_of(rule.claim)) + ": " + std::string(claim_text(rule.claim)));
   out += section("What users notice", rule.why.empty() ? std::string{} : paragraph(rule.why));
-  out += section("How it is judged: each row of this query is a finding", sql_text(rule.query));
+  out += judged_text(rule, plugin);
   out += section("Parameters", parameters_text(rule));
   out += section("What cures it", cures_text(rule));
   out += section("False alarms", rule.false_alarms.empty() ? std::string{} : paragraph(rule.false_alarms));
   out += section("Rivals that it rules out when they are clear", names_text(rule.rivals));
   out += section("What it explains when both are found", names_text(rule.explains));
-  out += section("Reads", reads_text(rule));
+  out += section("Reads", reads_text(rule, plugin));
   std::string references;
   for (const std::string& each : rule.references) references += paragraph("- " + each);
   out += section("References", references);
@@ -125,7 +150,7 @@ std::string page_of(const checks::Rule& rule) {
 int explain(const ExplainOptions& options) {
   auto rule = load_one(options.rules, options.id);
   if (!rule) return fail(rule.error());
-  return print(page_of(*rule)) ? kExitOk : kExitUnknown;
+  return print(page_of(*rule, load_plugin_of(options.rules, options.id))) ? kExitOk : kExitUnknown;
 }
 
 }  // namespace hostcheck::cli

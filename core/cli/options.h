@@ -25,6 +25,7 @@ struct Setting {
 // Where rules come from; of the commands that use them.
 struct RuleOptions {
   std::optional<std::string> rules;  // a folder in place of the default one; /etc/hostcheck/rules.d is read either way
+  std::optional<std::string> plugins;  // a folder of plugins in place of the installed ones
   std::vector<std::string> only;
   std::vector<std::string> skip;
   std::vector<std::string> areas;

@@ -69,11 +69,12 @@ RunOptions finish(Raw& raw) {
   fill_from(raw.run, config_of(raw.config));
   RawRun& given = raw.run;
   RunOptions options;
-  options.rules = {given.rules, given.only, given.skip, given.area, given.set};
+  options.rules = {given.rules, given.plugins, given.only, given.skip, given.area, given.set};
   if (given.observe) options.observe = duration("--observe", *given.observe);
   if (given.budget) options.budget = duration("--budget", *given.budget);
   if (options.budget.count() == 0) throw Wrong{"--budget '" + *given.budget + "': a run takes longer than that"};
   if (given.rules && given.rules->empty()) throw Wrong{"--rules: names no folder"};
+  if (given.plugins && given.plugins->empty()) throw Wrong{"--plugins: names no folder"};
   options.netns = given.netns.value_or("");
   options.format = given.format.value_or(options.format);
   const std::string probe = given.probe.value_or("auto");
@@ -164,6 +165,7 @@ CommandSpec run_spec() {
        {},
        [raw](const std::string& value) { raw->config = value; }},
       {"--rules", "DIR", "Rules of this folder in place of the installed ones", {}, text(&RawRun::rules)},
+      {"--plugins", "DIR", "Plugins of this folder in place of the installed ones", {}, text(&RawRun::plugins)},
       {"--role",
        "NAME",
        "What this host is for, e.g. router; else its facts say (repeatable)",

@@ -15,7 +15,7 @@ MAY_INCLUDE = {
     "probe": {"base", "facts", "kernel"},
     "sql": {"base", "facts"},
     "checks": {"base", "facts", "sql"},
-    "plugin": {"base", "facts"},
+    "plugin": {"base", "facts", "sql", "checks"},
     "conclude": {"base", "facts", "kernel", "gather", "observe", "probe", "sql", "checks", "plugin"},
     "report": {"base", "facts", "checks", "conclude"},
     "cli": {"base", "facts", "kernel", "gather", "observe", "probe", "sql", "checks", "plugin", "conclude", "report"},
@@ -28,7 +28,7 @@ KERNEL_ROOMS = {"kernel"}
 # Heavy or foreign libraries, each at home in few rooms.
 LIBRARY_ROOMS = [
     (re.compile(r"^sqlite3\.h$"), {"sql"}),
-    (re.compile(r"^toml\+\+/"), {"checks", "cli"}),
+    (re.compile(r"^toml\+\+/"), {"checks", "cli", "plugin"}),
     (re.compile(r"^CLI/"), {"cli"}),
     (re.compile(r"^nlohmann/"), {"report", "cli"}),
     (re.compile(r"^bpf/"), {"kernel", "observe"}),
@@ -73,12 +73,28 @@ def problems(root: pathlib.Path):
                     yield f"{where}:{number}: {target} belongs in {', '.join(sorted(rooms))}"
 
 
+# Plugins are built with nothing but the installed SDK and the standard library, as one outside the project is.
+PLUGIN_HEADER = re.compile(r"^(hostcheck/[a-z_.]+|[a-z_]+)$")
+
+
+def plugin_problems(root: pathlib.Path):
+    for folder in (root / "plugins", root / "core" / "plugin" / "sdk"):
+        for path in sorted(folder.rglob("*")):
+            if path.suffix not in {".h", ".hpp", ".cpp"}:
+                continue
+            for number, line in enumerate(path.read_text().splitlines(), 1):
+                match = INCLUDE.match(line)
+                inside = match and match.group(1) == '"' and (path.parent / match.group(2)).exists()
+                if match and not inside and not PLUGIN_HEADER.match(match.group(2).removesuffix(".h")):
+                    yield f"{path.relative_to(root)}:{number}: a plugin includes the SDK alone: {match.group(2)}"
+
+
 def main() -> int:
     root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
     if not (root / "core" / "base").is_dir():
         print(f"{root}: no core/base here")
         return 2
-    found = list(problems(root))
+    found = list(problems(root)) + list(plugin_problems(root))
     for problem in found:
         print(problem)
     print(f"{len(found)} problem(s)")
