@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <iterator>
 #include <memory>
 
 #include "core/base/text.h"
@@ -17,6 +18,7 @@
 #include "core/gather/gather.h"
 #include "core/kernel/sysctl.h"
 #include "core/observe/observation.h"
+#include "core/plugin/session.h"
 #include "core/report/render.h"
 #include "core/sql/database.h"
 
@@ -34,13 +36,24 @@ constexpr milliseconds kToConclude{200};  // of the budget, after the last probe
 struct Plan {
   facts::Request request;
   std::vector<Rule> rules;
+  std::vector<plugin::Plugin> plugins;
   std::vector<CheckResult> failed;
+  std::vector<checks::Finding> plugin_failures;  // plugins that cannot even be started
 };
 
 void merge(const facts::Request& from, facts::Request& into) {
   for (const auto& [name, table] : from) {
     if (!facts::is_asked_table(name)) into[name].merge(table);
   }
+}
+
+void refuse_plugin(const Error& error, Plan& plan) {
+  plan.plugin_failures.push_back(plugin::refusal_of(error));
+  CheckResult result;
+  result.id = "hostcheck.plugin_refused";
+  result.outcome = Outcome::error;
+  result.reason = error.message();
+  plan.failed.push_back(std::move(result));
 }
 
 Plan plan_checks(Catalogue& catalogue, sql::Database& database, bool observed) {
@@ -52,6 +65,15 @@ Plan plan_checks(Catalogue& catalogue, sql::Database& database, bool observed) {
     result.outcome = Outcome::error;
     result.reason = error.message();
     plan.failed.push_back(std::move(result));
+  }
+  for (const Error& error : catalogue.refused) refuse_plugin(error, plan);
+  for (plugin::Plugin& each : catalogue.plugins) {
+    if (auto request = plugin::plan(each, database, observed)) {
+      merge(*request, plan.request);
+      plan.plugins.push_back(std::move(each));
+    } else {
+      refuse_plugin(request.error(), plan);
+    }
   }
   for (Rule& rule : catalogue.rules) {
     if (auto request = checks::plan(rule, database, observed)) {
@@ -70,9 +92,10 @@ Plan plan_checks(Catalogue& catalogue, sql::Database& database, bool observed) {
 }
 
 std::vector<CheckResult> run_checks(const Plan& plan, const facts::Facts& facts, sql::Database& database,
-                                    const Watch& watch) {
+                                    const Watch& watch, plugin::Session& plugins) {
   std::vector<CheckResult> results;
   for (const Rule& rule : plan.rules) {
+    plugins.pump();
     if (checks::reads_probes(rule, database)) continue;  // after the probes
     if (!watch.over()) {
       results.push_back(checks::run_rule(rule, facts, database));
@@ -86,6 +109,31 @@ std::vector<CheckResult> run_checks(const Plan& plan, const facts::Facts& facts,
     results.push_back(std::move(late));
   }
   return results;
+}
+
+// hostcheck.plugin_failed, where plugins are asked for.
+void tell_failures(const Plan& plan, std::vector<checks::Finding> failures, const Catalogue& catalogue,
+                   std::vector<CheckResult>& results) {
+  failures.insert(failures.end(), plan.plugin_failures.begin(), plan.plugin_failures.end());
+  if ((plan.plugins.empty() && failures.empty()) || !catalogue.tells_failures) return;
+  CheckResult result;
+  result.id = plugin::kFailedId;
+  result.outcome = failures.empty() ? Outcome::clear : Outcome::finding;
+  result.findings = std::move(failures);
+  results.push_back(std::move(result));
+}
+
+std::vector<Rule> pages_of(const Plan& plan) {
+  std::vector<Rule> pages = plan.rules;
+  for (const plugin::Plugin& each : plan.plugins) {
+    for (const plugin::Check& check : each.checks) pages.push_back(check.rule);
+  }
+  return pages;
+}
+
+// Plugins end early enough for the report to be written within the budget.
+Clock::time_point plugin_deadline(Clock::time_point start, const RunOptions& options) {
+  return start + options.budget - std::min<milliseconds>(options.budget / 10, milliseconds{300});
 }
 
 std::string text_in(const facts::TableData& table, std::string_view column) {
@@ -136,7 +184,7 @@ conclude::Report conclude_run(const Plan& plan, std::vector<CheckResult> results
     return words && *words ? **words : std::string{};
   };
   witnesses.has_sysctl = [&](std::string_view name) { return has_sysctl(std::string(name), namespaces); };
-  report.findings = conclude::draw_findings(plan.rules, results, witnesses);
+  report.findings = conclude::draw_findings(pages_of(plan), results, witnesses);
   results.insert(results.end(), plan.failed.begin(), plan.failed.end());
   for (const auto& [id, option] : catalogue.left_out) {
     CheckResult result;
@@ -240,7 +288,11 @@ int run(const RunOptions& options) {
       [&](milliseconds window, milliseconds every, const auto& tick) { watch.wait(window, every, tick); },
       options.roles, &methods));
   database.use(facts);
-  std::vector<CheckResult> results = run_checks(plan, facts, database, watch);
+  plugin::Session plugins(plan.plugins, facts, database, plugin_deadline(start, options));
+  std::vector<CheckResult> results = run_checks(plan, facts, database, watch, plugins);
+  plugin::SessionResult said = plugins.finish();
+  std::move(said.results.begin(), said.results.end(), std::back_inserter(results));
+  tell_failures(plan, std::move(said.failures), catalogue, results);
   conclude::ProbeOptions probes{options.probe, options.targets, watch.deadline() - kToConclude, &Watch::interrupted};
   conclude::Probing(std::move(probes), plan.rules, *namespaces, facts, database).run(results);
   conclude::Report report = conclude_run(plan, std::move(results), catalogue, facts, database, *namespaces, options);

@@ -61,8 +61,8 @@ Result<void> require_trusted(const std::string& path) {
   if (error) return unexpected(errno_error(error.value(), "open folder", path));
   for (; entries != fs::recursive_directory_iterator(); entries.increment(error)) {
     if (error) return unexpected(errno_error(error.value(), "read folder", path));
-    const bool matters = entries->is_directory(error) || entries->path().extension() == ".toml" ||
-                         entries->path().extension() == ".so";
+    const bool matters =
+        entries->is_directory(error) || entries->path().extension() == ".toml" || entries->path().extension() == ".so";
     if (!matters) continue;
     if (auto trusted = require_path(entries->path().string(), false); !trusted) return trusted;
   }

@@ -1,0 +1,136 @@
+// One plugin for each way to misbehave; WAY_name says which this one is.
+#include <fcntl.h>
+#include <hostcheck/plugin.hpp>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+namespace {
+
+constexpr const char* kId = "hostcheck.fixture_" WAY;
+
+hostcheck::Finding finding(const hostcheck::Input& input) {
+  struct Host {
+    std::string_view name;
+  };
+  const auto hosts = input.rows<Host>("host", {{"name", &Host::name}});
+  hostcheck::Finding made(kId);
+  made.subject("host", hosts.front().name).summary("the fixture " WAY " ran on " + std::string(hosts.front().name));
+  made.evidence("level", input.integer("level_" WAY), "levels", "plugin.toml");
+  return made;
+}
+
+[[maybe_unused]] volatile int* nowhere() {
+  return nullptr;
+}
+[[maybe_unused]] volatile std::uint64_t sink = 0;
+
+// The pipe that the answer goes through is among the first descriptors.
+[[maybe_unused]] void write_everywhere(const char* bytes, std::size_t size) {
+  for (int fd = 3; fd < 6; ++fd) {
+    if (::write(fd, bytes, size) < 0) continue;
+  }
+}
+
+void misbehave([[maybe_unused]] const hostcheck::Input& input, [[maybe_unused]] hostcheck::Output& output) {
+#if defined(WAY_crash)
+  *nowhere() = 1;
+#elif defined(WAY_abort)
+  std::fputs("assertion failed: the fixture wants to abort\n", stderr);
+  std::abort();
+#elif defined(WAY_exit)
+  ::_exit(0);
+#elif defined(WAY_hang)
+  for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
+#elif defined(WAY_spin)
+  for (;;) sink = sink + 1;
+#elif defined(WAY_allocate)
+  std::vector<char*> kept;
+  for (;;) {
+    char* block = static_cast<char*>(std::malloc(1 << 20));
+    if (block == nullptr) throw std::runtime_error("malloc gave nothing");
+    std::memset(block, 1, 1 << 20);
+    kept.push_back(block);
+  }
+#elif defined(WAY_map)
+  for (;;) {
+    void* block = ::mmap(nullptr, 1 << 20, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (block == MAP_FAILED) throw std::runtime_error("mmap gave nothing");
+    std::memset(block, 1, 1 << 20);
+  }
+#elif defined(WAY_fork)
+  for (;;) ::fork();
+#elif defined(WAY_thread)
+  std::thread([] {}).join();
+#elif defined(WAY_exec)
+  char* const words[] = {nullptr};
+  ::execve("/bin/true", words, words);
+#elif defined(WAY_socket)
+  ::socket(AF_INET, SOCK_STREAM, 0);
+#elif defined(WAY_write_file)
+  std::ofstream("/tmp/hostcheck-fixture") << "written";
+#elif defined(WAY_open_file)
+  std::ifstream("/proc/self/status");
+#elif defined(WAY_signal_parent)
+  ::kill(::getppid(), SIGTERM);
+#elif defined(WAY_flood_findings)
+  for (;;) output.add(finding(input));
+#elif defined(WAY_flood_words)
+  for (;;) std::puts("a fixture that talks and talks and talks and talks and talks and talks and talks");
+#elif defined(WAY_rubbish)
+  write_everywhere("this is no frame at all, but it is long enough to look like one", 63);
+#elif defined(WAY_half_frame)
+  write_everywhere("F\xff\xff\x00\x00", 5);
+  ::_exit(0);
+#elif defined(WAY_close_pipe)
+  for (int fd = 3; fd < 64; ++fd) ::close(fd);
+  for (;;) sink = sink + 1;
+#elif defined(WAY_wrong_id)
+  output.add(hostcheck::Finding("tcp.not_its_own").summary("a finding of another check"));
+#elif defined(WAY_throws)
+  static_cast<void>(input.integer("no_such_parameter"));
+#elif defined(WAY_root_file)
+  std::ifstream shadow("/etc/shadow");
+  throw std::runtime_error(shadow ? "could open /etc/shadow" : "could not open it");
+#endif
+  output.add(finding(input));
+  output.row("fixtures", {{"way", WAY}, {"level", input.integer("level_" WAY)}});
+}
+
+#ifdef WAY_other_name
+constexpr const char* kName = "somebody_else";
+#else
+constexpr const char* kName = WAY;
+#endif
+
+int check(const hostcheck_input* input, const hostcheck_output* output, const char** failure) {
+  return hostcheck::guarded(&misbehave, input, output, failure);
+}
+
+}  // namespace
+
+#ifndef WAY_no_entry
+extern "C" __attribute__((visibility("default"))) const hostcheck_plugin* hostcheck_plugin_entry() {
+#if defined(WAY_other_abi)
+  static const hostcheck_plugin descriptor = {HOSTCHECK_ABI + 41, sizeof(hostcheck_plugin), kName, "9.9.9", &check};
+#elif defined(WAY_small_descriptor)
+  static const hostcheck_plugin descriptor = {HOSTCHECK_ABI, 8, kName, HOSTCHECK_SDK_VERSION, &check};
+#else
+  static const hostcheck_plugin descriptor = {HOSTCHECK_ABI, sizeof(hostcheck_plugin), kName, HOSTCHECK_SDK_VERSION,
+                                              &check};
+#endif
+  return &descriptor;
+}
+#else
+extern "C" __attribute__((visibility("default"))) int nothing_of_use() { return check(nullptr, nullptr, nullptr); }
+#endif
