@@ -4,6 +4,7 @@
 #include <array>
 #include <map>
 #include <memory>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -154,9 +155,13 @@ auto named_value(TomlReader& reader, std::string_view key, Parse parse, std::str
 
 ExpectedFinding read_expected(const toml::table& table, const Rule& rule, Complaints& complaints) {
   TomlReader reader(table, "expect", complaints);
-  constexpr std::array<Keys, 6> kKeys = {"status", "severity", "subject", "summary", "because", "evidence"};
-  reader.only(kKeys);
+  constexpr std::array<Keys, 8> kKeys = {"status",  "severity", "subject", "summary",
+                                         "because", "evidence", "id",      "excluded"};
+  // A rule has one id, and its exclusions are other rules' matter.
+  reader.only(std::span(kKeys).first(rule.query.empty() ? 8 : 6));
   ExpectedFinding expected;
+  expected.id = reader.text("id");
+  expected.excluded = reader.texts("excluded");
   expected.status =
       named_value(reader, "status", parse_status, "confirmed, suspected, inconclusive, refuted", complaints);
   expected.severity = named_value(reader, "severity", parse_severity, "info, warning, critical", complaints);
@@ -182,6 +187,7 @@ std::string words_of(const Evidence& evidence) {
 }
 
 bool matches(const ExpectedFinding& expected, const Finding& finding) {
+  if (!expected.id.empty() && expected.id != finding.id) return false;
   if (expected.status && *expected.status != finding.status) return false;
   if (expected.severity && *expected.severity != finding.severity) return false;
   if (expected.summary && *expected.summary != finding.summary && !glob_match(*expected.summary, finding.summary)) {
@@ -193,6 +199,12 @@ bool matches(const ExpectedFinding& expected, const Finding& finding) {
   for (const std::string& wanted : expected.evidence) {
     if (std::none_of(finding.evidence.begin(), finding.evidence.end(),
                      [&](const Evidence& each) { return glob_match(wanted, words_of(each)); })) {
+      return false;
+    }
+  }
+  for (const std::string& wanted : expected.excluded) {
+    if (std::none_of(finding.excluded.begin(), finding.excluded.end(),
+                     [&](const Exclusion& each) { return glob_match(wanted, each.id + ": " + each.because); })) {
       return false;
     }
   }
@@ -226,11 +238,12 @@ std::string subject_text(const std::vector<std::pair<std::string, facts::Value>>
 std::string list_expected(const std::vector<ExpectedFinding>& all) {
   std::string text;
   for (const ExpectedFinding& each : all) {
-    text += fmt::format("\n    expected  {} {} [{}] {}", each.status ? name_of(*each.status) : "*",
-                        each.severity ? name_of(*each.severity) : "*", subject_text(each.subject),
-                        each.summary.value_or("*"));
+    text += fmt::format("\n    expected  {}{}{} {} [{}] {}", each.id, each.id.empty() ? "" : " ",
+                        each.status ? name_of(*each.status) : "*", each.severity ? name_of(*each.severity) : "*",
+                        subject_text(each.subject), each.summary.value_or("*"));
     if (each.because) text += fmt::format("\n              because {}", *each.because);
     for (const std::string& wanted : each.evidence) text += fmt::format("\n              evidence {}", wanted);
+    for (const std::string& wanted : each.excluded) text += fmt::format("\n              excluded {}", wanted);
   }
   return text.empty() ? "\n    expected  no finding" : text;
 }
@@ -274,6 +287,13 @@ RuleTest read_rule_test(const toml::table& table, const Rule& rule, const facts:
   return test;
 }
 
+std::optional<std::string> compare(const std::vector<ExpectedFinding>& expected, const std::vector<Finding>& got) {
+  std::vector<bool> taken(got.size(), false);
+  if (expected.size() == got.size() && assign(expected, got, 0, taken)) return std::nullopt;
+  return fmt::format("expected {} finding(s), got {}{}{}", expected.size(), got.size(), list_expected(expected),
+                     list_got(got));
+}
+
 std::optional<std::string> compare(const RuleTest& test, const CheckResult& result) {
   if (test.outcome != result.outcome) {
     return fmt::format(
@@ -286,11 +306,7 @@ std::optional<std::string> compare(const RuleTest& test, const CheckResult& resu
   }
   // A test of another outcome than finding, or with outcome = "finding" alone, leaves the findings open.
   if (test.expect.empty()) return std::nullopt;
-  std::vector<bool> taken(result.findings.size(), false);
-  if (test.expect.size() == result.findings.size() && assign(test.expect, result.findings, 0, taken))
-    return std::nullopt;
-  return fmt::format("expected {} finding(s), got {}{}{}", test.expect.size(), result.findings.size(),
-                     list_expected(test.expect), list_got(result.findings));
+  return compare(test.expect, result.findings);
 }
 
 }  // namespace hostcheck::checks

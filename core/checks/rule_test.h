@@ -18,12 +18,14 @@ namespace hostcheck::checks {
 
 // A finding that a test expects; what is not given is not compared.
 struct ExpectedFinding {
+  std::string id;  // "" for any: of a plugin's several checks
   std::optional<Status> status;
   std::optional<Severity> severity;
   std::vector<std::pair<std::string, facts::Value>> subject;
   std::optional<std::string> summary;  // shell pattern
   std::optional<std::string> because;  // shell pattern
   std::vector<std::string> evidence;   // shell patterns of "what: value unit", each of some evidence
+  std::vector<std::string> excluded;   // shell patterns of "id: because", each of some exclusion; plugins only
 };
 
 struct RuleTest {
@@ -38,6 +40,13 @@ struct RuleTest {
 // Reads one [[test]]. reads: what the rule reads; its tables are gathered and empty where the test gives no rows.
 [[nodiscard]] RuleTest read_rule_test(const toml::table& table, const Rule& rule, const facts::Request& reads,
                                       Complaints& complaints);
+
+// Whether each expected finding has one of its own among the others, which are all expected; else what differs.
+[[nodiscard]] std::optional<std::string> compare(const std::vector<ExpectedFinding>& expected,
+                                                 const std::vector<Finding>& got);
+
+// What of the page is missing.
+void check_page(const Rule& rule, std::vector<std::string>& failures);
 
 // What differs between expected and got; nullopt when nothing does.
 [[nodiscard]] std::optional<std::string> compare(const RuleTest& test, const CheckResult& result);

@@ -123,12 +123,6 @@ void check_params(const Rule& rule, sql::Database& database, Failures& failures)
   }
 }
 
-void check_page(const Rule& rule, Failures& failures) {
-  if (rule.why.empty()) failures.emplace_back("doc.why is missing: what users of the host notice");
-  if (rule.false_alarms.empty()) failures.emplace_back("doc.false_alarms is missing: when it fires and all is well");
-  if (rule.fix.empty()) failures.emplace_back("doc.fix is missing: what to do about it");
-}
-
 // What the tests together have to show.
 struct Shown {
   std::size_t confirmed = 0;
@@ -209,6 +203,12 @@ void run_tests(const toml::table& root, const Rule& rule, TestReport& report) {
 }
 
 }  // namespace
+
+void check_page(const Rule& rule, Failures& failures) {
+  if (rule.why.empty()) failures.emplace_back("doc.why is missing: what users of the host notice");
+  if (rule.false_alarms.empty()) failures.emplace_back("doc.false_alarms is missing: when it fires and all is well");
+  if (rule.fix.empty()) failures.emplace_back("doc.fix is missing: what to do about it");
+}
 
 TestReport test_rule_file(const std::string& path) {
   TestReport report;

@@ -9,29 +9,61 @@
 #include "core/cli/console.h"
 #include "core/cli/exit_status.h"
 #include "core/cli/record.h"
+#include "core/plugin/plugin_test.h"
 
 namespace hostcheck::cli {
 namespace {
 
 namespace fs = std::filesystem;
 
-Result<std::vector<std::string>> rule_files(const std::vector<std::string>& paths) {
-  std::vector<std::string> files;
+// What there is to test.
+struct Found {
+  std::vector<std::string> rules;    // files
+  std::vector<std::string> plugins;  // folders
+};
+
+bool is_plugin(const fs::path& folder) {
+  std::error_code error;
+  return fs::exists(folder / "plugin.toml", error);
+}
+
+Result<Found> find_all(const std::vector<std::string>& paths) {
+  Found found;
   for (const std::string& path : paths) {
     std::error_code error;
     if (!fs::is_directory(path, error)) {
       if (!fs::exists(path, error)) return unexpected(errno_error(ENOENT, "open", path));
-      files.push_back(path);
+      found.rules.push_back(path);
+      continue;
+    }
+    if (is_plugin(path)) {
+      found.plugins.push_back(path);
       continue;
     }
     fs::recursive_directory_iterator entries(path, error);
     for (; !error && entries != fs::recursive_directory_iterator(); entries.increment(error)) {
-      if (entries->path().extension() == ".toml") files.push_back(entries->path().string());
+      if (is_plugin(entries->path())) {
+        found.plugins.push_back(entries->path().string());
+        entries.disable_recursion_pending();
+      } else if (entries->path().extension() == ".toml") {
+        found.rules.push_back(entries->path().string());
+      }
     }
     if (error) return unexpected(errno_error(error.value(), "read folder", path));
   }
-  std::sort(files.begin(), files.end());
-  return files;
+  std::sort(found.rules.begin(), found.rules.end());
+  std::sort(found.plugins.begin(), found.plugins.end());
+  return found;
+}
+
+// The folders of the rules and plugins that a run uses.
+Result<std::vector<std::string>> all_folders(const RuleOptions& options) {
+  auto folders = rule_folders(options);
+  if (!folders) return folders;
+  auto plugins = plugin_folders(options);
+  if (!plugins) return plugins;
+  folders->insert(folders->end(), plugins->begin(), plugins->end());
+  return folders;
 }
 
 std::string indented(const std::string& text) {
@@ -49,26 +81,30 @@ int test(const TestOptions& options) {
   if (!options.record.empty()) return record(options);
   std::vector<std::string> paths = options.paths;
   if (paths.empty()) {
-    auto folders = rule_folders(options.rules);
+    auto folders = all_folders(options.rules);
     if (!folders) return fail(folders.error());
     paths = std::move(*folders);
   }
-  auto files = rule_files(paths);
-  if (!files) {
-    complain(files.error().message());
+  const auto found = find_all(paths);
+  if (!found) {
+    complain(found.error().message());
     return kExitUsage;
   }
   std::size_t passed = 0;
   std::size_t failed = 0;
   std::string out;
-  for (const std::string& file : *files) {
-    const checks::TestReport report = checks::test_rule_file(file);
+  std::vector<checks::TestReport> reports;
+  for (const std::string& file : found->rules) reports.push_back(checks::test_rule_file(file));
+  for (const std::string& folder : found->plugins) reports.push_back(plugin::test_plugin(folder));
+  for (const checks::TestReport& report : reports) {
     passed += report.passed;
     failed += report.failures.size();
-    if (!report.failures.empty()) out += "FAILED " + (report.id.empty() ? file : report.id + " (" + file + ")") + '\n';
+    if (!report.failures.empty())
+      out += "FAILED " + (report.id.empty() ? report.file : report.id + " (" + report.file + ")") + '\n';
     for (const std::string& failure : report.failures) out += indented(failure);
   }
-  out += fmt::format("{} rules, {} tests passed, {} failed\n", files->size(), passed, failed);
+  const std::string plugins = found->plugins.empty() ? "" : fmt::format("{} plugins, ", found->plugins.size());
+  out += fmt::format("{} rules, {}{} tests passed, {} failed\n", found->rules.size(), plugins, passed, failed);
   if (!print(out)) return kExitUnknown;
   return failed == 0 ? kExitOk : kExitWarning;
 }

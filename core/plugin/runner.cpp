@@ -60,6 +60,8 @@ std::string ending_of(int status, const rusage& used, const Plugin& plugin) {
                        used.ru_stime.tv_usec / 1000;
       if (milliseconds(cpu) >= plugin.limits.time) return fmt::format("used {} ms of the processor", cpu);
     }
+    // Its handler, which names the call, was blocked: pthread_create(3) does that.
+    if (number == SIGSYS) return "made a system call that plugins may not, with all signals blocked (a thread?)";
     const char* name = ::sigabbrev_np(number);
     return fmt::format("was ended by signal SIG{}", name == nullptr ? std::to_string(number) : name);
   }

@@ -74,7 +74,7 @@ def problems(root: pathlib.Path):
 
 
 # Plugins are built with nothing but the installed SDK and the standard library, as one outside the project is.
-PLUGIN_HEADER = re.compile(r"^(hostcheck/[a-z_.]+|[a-z_]+)$")
+PLUGIN_HEADER = re.compile(r"^(hostcheck/[a-z_.]+|[a-z_]+|arpa/inet)$")
 
 
 def plugin_problems(root: pathlib.Path):

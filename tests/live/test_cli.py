@@ -372,7 +372,7 @@ class Output(unittest.TestCase):
 
     def test_a_healthy_report_is_three_lines(self):
         folder = rules_folder(self, fixture=RULE)
-        done = hostcheck("run", "--observe", "0", "--rules", folder)
+        done = hostcheck("run", "--observe", "0", "--rules", folder, "--plugins", folder)
         self.assertEqual(len(done.stdout.splitlines()), 3, done.stdout)
 
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import tomllib
 import unittest
 
 import support
@@ -27,7 +28,13 @@ class Install(unittest.TestCase):
         os.rename(first, second)
         program = os.path.join(second, "bin", "hostcheck")
         rules = json.loads(support.run(program, "checks", "--format", "json"))
-        self.assertEqual(len(rules), len(glob.glob(os.path.join(second, "lib/hostcheck/rules/*/*.toml"))))
+        plugins = 0
+        for path in glob.glob(os.path.join(second, "lib/hostcheck/plugins/*/plugin.toml")):
+            self.assertTrue(os.path.exists(os.path.join(os.path.dirname(path), "plugin.so")), path)
+            with open(path, "rb") as file:
+                plugins += len(tomllib.load(file)["check"])
+        self.assertGreater(plugins, 0)
+        self.assertEqual(len(rules), plugins + len(glob.glob(os.path.join(second, "lib/hostcheck/rules/*/*.toml"))))
         for rule in rules:
             self.assertTrue(os.path.realpath(rule["file"]).startswith(os.path.realpath(second)), rule["file"])
         done = subprocess.run([program, "run", "--observe", "0", "--only", "tcp.*", "--format", "json"],

@@ -1,11 +1,4 @@
 // One plugin for each way to misbehave; WAY_name says which this one is.
-#include <fcntl.h>
-#include <hostcheck/plugin.hpp>
-#include <signal.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -14,6 +7,13 @@
 #include <stdexcept>
 #include <thread>
 #include <vector>
+
+#include <fcntl.h>
+#include <hostcheck/plugin.hpp>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 namespace {
 
@@ -132,5 +132,7 @@ extern "C" __attribute__((visibility("default"))) const hostcheck_plugin* hostch
   return &descriptor;
 }
 #else
-extern "C" __attribute__((visibility("default"))) int nothing_of_use() { return check(nullptr, nullptr, nullptr); }
+extern "C" __attribute__((visibility("default"))) int nothing_of_use() {
+  return check(nullptr, nullptr, nullptr);
+}
 #endif

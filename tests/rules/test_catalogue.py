@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Every rule has its page, a reason for each threshold, and four tests: fires, boundary, clear, unreadable.
+"""Every check, of a rule or a plugin, has its page, a reason for each threshold, and four tests: fires, boundary, clear, unreadable.
 
 What the tests say is judged by `hostcheck test` (ctest: rules); this file looks at what the format cannot ask for.
 """
@@ -10,7 +10,9 @@ import sys
 import tomllib
 import unittest
 
-RULES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "rules")
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+RULES = os.path.join(ROOT, "rules")
+PLUGINS = os.path.join(ROOT, "plugins")
 
 # Ids that the project has promised and that state or counters alone can judge.
 PROMISED = """
@@ -38,6 +40,21 @@ def rules():
                     yield os.path.relpath(path, RULES), tomllib.load(file)
 
 
+def plugin_checks():
+    """The checks of the plugins in the shape of rules: their inputs as the query, the plugin's tests as each one's."""
+    for name in sorted(os.listdir(PLUGINS)):
+        path = os.path.join(PLUGINS, name, "plugin.toml")
+        if not os.path.exists(path):
+            continue
+        with open(path, "rb") as file:
+            plugin = tomllib.load(file)
+        with open(os.path.join(PLUGINS, name, "tests.toml"), "rb") as file:
+            tests = tomllib.load(file)["test"]
+        for check in plugin["check"]:
+            inputs = [each["query"] for each in plugin["input"] if each["name"] in check.get("inputs", [each["name"]])]
+            yield path, dict(check, query="\n".join(inputs), test=tests)
+
+
 OBSERVED = ("syns", "unanswered_syns", "drops", "resets", "retransmits", "timestamps_backwards", "icmp_errors",
             "listener_drops", "accepts")
 
@@ -45,7 +62,8 @@ OBSERVED = ("syns", "unanswered_syns", "drops", "resets", "retransmits", "timest
 class Catalogue(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.rules = list(rules())
+        cls.files = list(rules())
+        cls.rules = cls.files + list(plugin_checks())
         cls.ids = {rule["id"] for _, rule in cls.rules}
 
     def each(self):
@@ -62,7 +80,7 @@ class Catalogue(unittest.TestCase):
         self.assertEqual([each for each in PROMISED if each not in self.ids], [])
 
     def test_a_file_is_named_as_its_rule(self):
-        for path, rule in self.each():
+        for path, rule in self.files:
             self.assertEqual(path, rule["id"].replace(".", os.sep) + ".toml")
 
     def test_every_page_is_whole(self):

@@ -1,0 +1,225 @@
+#!/usr/bin/env python3
+"""A plugin that misbehaves in any way is a finding about itself, and nothing else of the run suffers."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+
+import support
+
+FIXTURES = os.environ.get("HOSTCHECK_FIXTURES",
+                          os.path.join(os.path.dirname(os.path.abspath(support.HOSTCHECK)), "tests", "plugins"))
+SANITIZED = os.environ.get("HOSTCHECK_SANITIZED") in ("ON", "1")
+FAILED = "hostcheck.plugin_failed"
+NOBODY = 65534
+
+# The way to misbehave, and what the reason has to say. A sanitizer's own handlers say some things in other words.
+FAILURES = {
+    "crash": "SIGSEGV",
+    "abort": "the fixture wants to abort",
+    "exit": "exited with status 0 before it was done",
+    "hang": "not done after 700 ms",
+    "spin": "700 ms",
+    "close_pipe": "700 ms",
+    "allocate": "" if SANITIZED else "gave nothing",
+    "map": "gave nothing",
+    "fork": "clone",
+    "thread": "system call that plugins may not",
+    "exec": "execve",
+    "socket": "socket",
+    "write_file": "open",
+    "open_file": "open",
+    "signal_parent": "kill",
+    "root_file": "open",
+    "flood_findings": "floods",
+    "flood_words": "floods",
+    "rubbish": "wrote rubbish",
+    "half_frame": "wrote rubbish",
+    "wrong_id": "tcp.not_its_own",
+    "throws": "no_such_parameter",
+    "other_abi": "plugin ABI 42 (SDK 9.9.9); this is hostcheck 0.1.0 with plugin ABI 1",
+    "no_entry": "hostcheck_plugin_entry",
+    "small_descriptor": "8 bytes",
+    "other_name": "somebody_else",
+}
+
+
+def text_of(path):
+    """The file's text; "" where it is gone."""
+    try:
+        with open(path) as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+def processes_of(parent):
+    """Numbers of the processes whose parent it is."""
+    found = []
+    for name in os.listdir("/proc"):
+        try:
+            with open("/proc/%s/stat" % name) as file:
+                if int(file.read().rsplit(")", 1)[1].split()[1]) == parent:
+                    found.append(int(name))
+        except (OSError, ValueError, IndexError):
+            continue
+    return found
+
+
+class Plugins(unittest.TestCase):
+    def folder(self, *ways):
+        folder = tempfile.mkdtemp(prefix="hc-plugins-")
+        self.addCleanup(shutil.rmtree, folder)
+        os.chmod(folder, 0o755)
+        for way in ways:
+            os.mkdir(os.path.join(folder, way))
+            for name in ("plugin.toml", "plugin.so"):
+                shutil.copy(os.path.join(FIXTURES, way, name), os.path.join(folder, way, name))
+        return folder
+
+    def report(self, folder, *options, user=None):
+        command = [support.HOSTCHECK, "run", "--observe", "0", "--probe", "off", "--format", "json", "--plugins", folder]
+        begin = time.monotonic()
+        done = subprocess.run(command + list(options), capture_output=True, text=True, timeout=120, user=user)
+        self.seconds = time.monotonic() - begin
+        self.assertTrue(done.stdout, done.stderr)
+        return json.loads(done.stdout), done
+
+    def outcomes(self, report):
+        return {check["id"]: check for check in report["checks"]}
+
+    def failures(self, report):
+        return {each["subject"]["plugin"]: each for each in report["findings"] if each["id"] == FAILED}
+
+    def test_each_way_to_fail_is_named_and_harms_nobody_else(self):
+        folder = self.folder("well", *FAILURES)
+        report, done = self.report(folder, "--budget", "60s")
+        failed = self.failures(report)
+        self.assertEqual(sorted(failed), sorted(FAILURES))
+        outcomes = self.outcomes(report)
+        for way, words in FAILURES.items():
+            self.assertIn(words, failed[way]["summary"], way)
+            self.assertIn(way, failed[way]["summary"])
+            self.assertEqual(outcomes["hostcheck.fixture_" + way]["outcome"], "error", way)
+            self.assertIn(words, outcomes["hostcheck.fixture_" + way]["reason"], way)
+        self.assertEqual(outcomes["hostcheck.fixture_well"]["outcome"], "finding")
+        for each in report["findings"]:
+            self.assertFalse(each["id"].startswith("hostcheck.fixture_") and each["id"] != "hostcheck.fixture_well", each)
+        # The rules were all run beside them.
+        rules = json.loads(support.run(support.HOSTCHECK, "checks", "--format", "json", "--plugins", self.folder()))
+        for rule in rules:
+            self.assertIn(rule["id"], outcomes)
+            self.assertNotEqual(outcomes[rule["id"]]["outcome"], "error", rule["id"])
+        self.assertIn(done.returncode, (1, 2), "the fixture that works finds a warning")
+
+    def test_one_that_works_is_a_finding_with_its_parameter(self):
+        folder = self.folder("well")
+        report, done = self.report(folder, "--only", "hostcheck.fixture_*", "--set", "hostcheck.fixture_well.level_well=7")
+        self.assertEqual([each["id"] for each in report["findings"]], ["hostcheck.fixture_well"])
+        self.assertEqual(report["findings"][0]["evidence"][0]["value"], 7)
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(self.outcomes(report)[FAILED]["outcome"], "clear")
+
+    def test_options_apply_to_its_ids(self):
+        folder = self.folder("well", "crash")
+        report, _ = self.report(folder, "--area", "hostcheck", "--skip", "*_crash")
+        self.assertEqual(self.outcomes(report)["hostcheck.fixture_crash"]["outcome"], "skipped")
+        self.assertEqual(self.failures(report), {})
+        done = subprocess.run([support.HOSTCHECK, "run", "--plugins", folder, "--only", "hostcheck.fixture_wel"],
+                              capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 64)
+        self.assertIn("did you mean 'hostcheck.fixture_well'", done.stderr)
+        page = support.run(support.HOSTCHECK, "explain", "--plugins", folder, "hostcheck.fixture_well")
+        self.assertIn("level_well = 3 levels", page)
+        self.assertIn("SELECT name, kernel FROM host", page)
+        self.assertIn(FAILED, support.run(support.HOSTCHECK, "explain", FAILED))
+        rules = json.loads(support.run(support.HOSTCHECK, "checks", "--plugins", folder, "--format", "json"))
+        self.assertIn("hostcheck.fixture_crash", {each["id"] for each in rules})
+
+    def test_the_budget_holds_whatever_they_do(self):
+        folder = self.folder("well", "hang", "spin", "close_pipe", "flood_words", "flood_findings", "allocate")
+        for way in ("hang", "spin", "close_pipe"):
+            path = os.path.join(folder, way, "plugin.toml")
+            with open(path) as file:
+                text = file.read()
+            with open(path, "w") as file:
+                file.write(text.replace("time_ms = 700", "time_ms = 10000"))
+        report, _ = self.report(folder, "--budget", "2s")
+        self.assertLess(self.seconds, 2.0 if not SANITIZED else 4.0)
+        failed = self.failures(report)
+        self.assertIn("--budget was used up", failed["hang"]["summary"])
+        self.assertEqual(self.outcomes(report)["hostcheck.fixture_well"]["outcome"], "finding")
+
+    def test_nothing_is_left_when_the_run_is_killed(self):
+        folder = self.folder("hang")
+        path = os.path.join(folder, "hang", "plugin.toml")
+        with open(path) as file:
+            text = file.read()
+        with open(path, "w") as file:
+            file.write(text.replace("time_ms = 700", "time_ms = 10000"))
+        process = subprocess.Popen([support.HOSTCHECK, "run", "--observe", "0", "--plugins", folder, "--only",
+                                    "hostcheck.fixture_hang", "--budget", "30s"], stdout=subprocess.DEVNULL)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        child = support.wait_for(lambda: processes_of(process.pid), "the plugin's process")[0]
+        support.wait_for(lambda: "\nSeccomp:\t2" in text_of("/proc/%d/status" % child), "its confinement")
+        status = text_of("/proc/%d/status" % child)
+        for line in ("NoNewPrivs:\t1", "CapPrm:\t0000000000000000", "CapBnd:\t0000000000000000"):
+            self.assertIn(line, status)
+        if os.geteuid() == 0:
+            self.assertIn("Uid:\t%d\t%d\t%d\t%d" % ((NOBODY,) * 4), status)
+            self.assertEqual(sorted(os.listdir("/proc/%d/fd" % child)), ["0", "1", "2", "3", "4"])
+        os.kill(process.pid, signal.SIGKILL)
+        support.wait_for(lambda: text_of("/proc/%d/stat" % child).rpartition(")")[2].split()[:1] in ([], ["Z"]),
+                         "the end of the child")
+
+    def test_folders_that_others_may_change_are_refused(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs root to give files away")
+        cases = {
+            "a file that everybody may write": lambda path: os.chmod(os.path.join(path, "plugin.so"), 0o777),
+            "a folder that everybody may write": lambda path: os.chmod(path, 0o777),
+            "a file of another user": lambda path: os.chown(os.path.join(path, "plugin.toml"), 12345, 12345),
+            "a folder of another user": lambda path: os.chown(path, 12345, 12345),
+        }
+        for what, spoil in cases.items():
+            with self.subTest(what):
+                folder = self.folder("well", "throws")
+                spoil(os.path.join(folder, "well"))
+                report, _ = self.report(folder, "--only", "hostcheck.fixture_*")
+                failed = self.failures(report)
+                self.assertIn("well", failed)
+                self.assertRegex(failed["well"]["summary"], "others can write to it|it belongs to user 12345")
+                self.assertIn("hostcheck.fixture_throws", self.outcomes(report))
+                self.assertNotIn("hostcheck.fixture_well", self.outcomes(report))
+
+    def test_without_root_they_run_as_confined(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs root to become somebody else")
+        folder = self.folder("well", "fork", "crash")
+        readable = subprocess.run([support.HOSTCHECK, "--version"], capture_output=True, user=NOBODY)
+        if readable.returncode != 0:
+            self.skipTest("another user cannot run the program where it is built")
+        report, _ = self.report(folder, "--only", "hostcheck.fixture_*", user=NOBODY)
+        self.assertEqual(self.outcomes(report)["hostcheck.fixture_well"]["outcome"], "finding")
+        self.assertIn("clone", self.failures(report)["fork"]["summary"])
+
+    def test_a_plugin_file_that_is_wrong_is_named_with_its_line(self):
+        folder = self.folder("well", "crash")
+        path = os.path.join(folder, "crash", "plugin.toml")
+        with open(path) as file:
+            text = file.read()
+        with open(path, "w") as file:
+            file.write(text.replace("SELECT name, kernel FROM host", "SELECT nam FROM host"))
+        report, _ = self.report(folder, "--only", "hostcheck.fixture_*")
+        self.assertRegex(self.failures(report)["crash"]["summary"], r"plugin.toml:6: .*nam.*did you mean 'name'")
+        self.assertEqual(self.outcomes(report)["hostcheck.fixture_well"]["outcome"], "finding")
+
+
+if __name__ == "__main__":
+    support.main()
