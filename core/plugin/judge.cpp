@@ -104,7 +104,7 @@ std::vector<checks::Fix> cures_of(const checks::Rule& rule, const SaidFinding& s
   };
   for (const checks::Fix& each : rule.fix) {
     all.push_back({checks::fill(each.text, lookup), checks::fill(each.command, lookup),
-                   checks::fill(each.persist, lookup), checks::fill(each.sysctl, lookup)});
+                   checks::fill(each.persist, lookup), checks::fill(each.sysctl, lookup), each.roles});
   }
   return all;
 }

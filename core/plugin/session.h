@@ -29,6 +29,7 @@ class Session {
   [[nodiscard]] SessionResult finish();
 
  private:
+  const facts::Facts& facts_;
   std::vector<Prepared> prepared_;
   Runner runner_;
 };

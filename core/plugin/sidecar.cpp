@@ -249,6 +249,10 @@ Result<facts::Request> plan(const Plugin& plugin, sql::Database& database, bool 
     merge(*reads, all);
   }
   for (const Check& each : plugin.checks) {
+    const auto for_roles = [](const checks::Fix& fix) { return !fix.roles.empty(); };
+    if (!each.rule.roles.empty() || std::any_of(each.rule.fix.begin(), each.rule.fix.end(), for_roles)) {
+      all["roles"].add_reader({"netns", "role"}, {});
+    }
     if (each.rule.clear_query.empty()) continue;
     const auto reads = database.plan(each.rule.clear_query);
     if (!reads) {
