@@ -1,0 +1,253 @@
+#include "core/probe/trace_reading.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+namespace hostcheck::probe {
+namespace {
+
+constexpr double kCertain = 0.01;         // p of Fisher's test below which two losses differ
+constexpr double kLeastLoss = 0.005;      // lower bound of the loss that is worth a word
+constexpr double kCleanLoss = 0.005;      // what may be lost where nothing is wrong
+constexpr double kLikelihoodRange = 3.3;  // log of the ratio within which another place is as good: 99 %
+constexpr std::uint32_t kTriesOfADeadFlow = 3;
+
+std::string who(const TracedHop& hop) {
+  return hop.network.empty() ? hop.address.to_string() : hop.address.to_string() + ", " + hop.network;
+}
+
+std::string what(const TraceView& view) {
+  if (view.transport == Transport::icmp) return "echo (ICMP)";
+  return fmt::format("{} to port {}", view.transport == Transport::tcp ? "TCP" : "UDP", view.port);
+}
+
+const TracedHop* hop_at(const TraceView& view, std::uint32_t ttl) {
+  const auto found =
+      std::find_if(view.hops.begin(), view.hops.end(), [&](const TracedHop& each) { return each.ttl == ttl; });
+  return found == view.hops.end() || found->address.empty() ? nullptr : &*found;
+}
+
+// "hop 3 (10.0.0.1)"
+std::string hop_words(const TraceView& view, std::uint32_t ttl) {
+  const TracedHop* hop = hop_at(view, ttl);
+  return hop == nullptr ? fmt::format("hop {}", ttl) : fmt::format("hop {} ({})", ttl, who(*hop));
+}
+
+std::string list_of(const std::vector<std::uint32_t>& numbers) {
+  std::string out;
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    std::size_t last = i;
+    while (last + 1 < numbers.size() && numbers[last + 1] == numbers[last] + 1) ++last;
+    if (!out.empty()) out += ", ";
+    out += last > i ? fmt::format("{}-{}", numbers[i], numbers[last]) : fmt::format("{}", numbers[i]);
+    i = last;
+  }
+  return out;
+}
+
+std::uint32_t answered(const TracedHop& hop) {
+  return hop.count.sent - hop.count.lost;
+}
+
+// Hops that answer, without those that a later hop or the target contradicts.
+std::vector<const TracedHop*> believable(const TraceView& view, const LossCount& target) {
+  std::vector<const TracedHop*> out;
+  for (auto hop = view.hops.begin(); hop != view.hops.end(); ++hop) {
+    if (hop->address.empty() || answered(*hop) == 0) continue;
+    const bool contradicted =
+        fisher_less(target, hop->count) < kCertain ||
+        std::any_of(hop + 1, view.hops.end(), [&](const TracedHop& later) {
+          return !later.address.empty() && answered(later) > 0 && fisher_less(later.count, hop->count) < kCertain;
+        });
+    if (!contradicted) out.push_back(&*hop);
+  }
+  return out;
+}
+
+struct Place {
+  std::size_t earliest = 0;  // index of the first hop (or the target, one behind the last) where the loss may begin
+  std::size_t latest = 0;
+  std::size_t likeliest = 0;
+  bool certain = false;
+};
+
+// Where the loss begins among hops: those before have next to none, those behind and the target alike.
+Place place_of_loss(const std::vector<const TracedHop*>& hops, const LossCount& target) {
+  std::vector<double> likelihood;
+  Place out;
+  for (std::size_t begin = 0; begin <= hops.size(); ++begin) {
+    LossCount before;
+    LossCount behind = target;
+    for (std::size_t i = 0; i < hops.size(); ++i) (i < begin ? before : behind) += hops[i]->count;
+    likelihood.push_back(before.lost * std::log(kCleanLoss) + (before.sent - before.lost) * std::log1p(-kCleanLoss) +
+                         log_likelihood(behind));
+    if (likelihood[begin] > likelihood[out.likeliest]) out.likeliest = begin;
+  }
+  const auto as_good = [&](std::size_t i) { return likelihood[out.likeliest] - likelihood[i] < kLikelihoodRange; };
+  while (!as_good(out.earliest)) ++out.earliest;
+  out.latest = hops.size();
+  while (!as_good(out.latest)) --out.latest;
+  LossCount before;
+  LossCount behind = target;
+  for (std::size_t i = 0; i < hops.size(); ++i) (i < out.likeliest ? before : behind) += hops[i]->count;
+  out.certain = out.likeliest == 0 ? out.latest == 0 && !hops.empty() : fisher_less(before, behind) < kCertain;
+  return out;
+}
+
+// Hops that people take for a fault, and why they are none.
+std::string harmless_words(const TraceView& view, const std::vector<const TracedHop*>& believed,
+                           std::optional<std::uint32_t> begins) {
+  std::vector<std::uint32_t> silent;
+  std::vector<std::uint32_t> slow;
+  for (const TracedHop& hop : view.hops) {
+    if (hop.address.empty()) {
+      silent.push_back(hop.ttl);
+    } else if (begins && hop.ttl >= *begins) {
+      continue;
+    } else if (hop.limited ||
+               (std::find(believed.begin(), believed.end(), &hop) == believed.end() && hop.count.lost > 0)) {
+      slow.push_back(hop.ttl);
+    }
+  }
+  std::string out;
+  if (!silent.empty()) {
+    out += fmt::format("; no answer from {} {}: a router that does not answer is no fault",
+                       silent.size() > 1 ? "hops" : "hop", list_of(silent));
+  }
+  if (!slow.empty()) {
+    out += fmt::format("; {} {} {} only now and then: what is behind {} arrives, so this is no loss",
+                       slow.size() > 1 ? "hops" : "hop", list_of(slow), slow.size() > 1 ? "answer" : "answers",
+                       slow.size() > 1 ? "them" : "it");
+  }
+  return out;
+}
+
+std::uint32_t last_answering(const TraceView& view) {
+  std::uint32_t out = 0;
+  for (const TracedHop& hop : view.hops) {
+    if (!hop.address.empty()) out = hop.ttl;
+  }
+  return out;
+}
+
+void read_unreached(const TraceView& view, TraceReading& out) {
+  const std::uint32_t last = last_answering(view);
+  if (last != 0) out.stops_after_ttl = last;
+  if (!view.refused_by.empty()) {
+    out.outcome = "filtered";
+    out.words = fmt::format("{} does not reach {}: {} says that it does not let it pass", what(view),
+                            view.target.to_string(), view.refused_by.to_string());
+    return;
+  }
+  out.outcome = "unreached";
+  out.words = fmt::format("{} does not answer {}, {} lost", view.target.to_string(), what(view), loss_words(out.count));
+  out.words += last == 0 ? "; no router answers either"
+                         : fmt::format("; the last that answers is {}: what drops them is behind it, or the target",
+                                       hop_words(view, last));
+}
+
+void read_flow_loss(const TraceView& view, TraceReading& out) {
+  std::uint32_t last = 0;
+  for (const TracedFlow& flow : view.flows) {
+    if (std::find(out.dead_flows.begin(), out.dead_flows.end(), flow.port) != out.dead_flows.end()) {
+      last = std::max(last, flow.last_ttl);
+    }
+  }
+  out.outcome = "flow_loss";
+  out.words = fmt::format("{} from {} {} never arrives, from the other {} {} always: a path among equal ones is broken",
+                          what(view), view.transport == Transport::icmp ? "identifiers" : "source ports",
+                          fmt::join(out.dead_flows, ", "), view.flows.size() - out.dead_flows.size(),
+                          view.transport == Transport::icmp ? "identifiers" : "ports");
+  if (last == 0) return;
+  out.stops_after_ttl = last;
+  if (view.distance && last + 1 >= *view.distance) {
+    out.words += fmt::format(
+        "; the failing ones still reach {}, the last before the target: they are lost on the last hop or "
+        "on the way back",
+        hop_words(view, last));
+    return;
+  }
+  out.words += fmt::format("; the failing ones are last seen at {}", hop_words(view, last));
+}
+
+void read_loss(const TraceView& view, const std::vector<const TracedHop*>& hops, TraceReading& out) {
+  out.outcome = "loss";
+  out.words = fmt::format("{} of the packets that are sent to {} by {} are lost", loss_words(out.count),
+                          view.target.to_string(), what(view));
+  const Place place = place_of_loss(hops, out.count);
+  if (hops.empty() || !place.certain) {
+    out.words += "; where it begins cannot be told: too few routers answer often enough";
+    return;
+  }
+  out.place_is_sharp = place.earliest == place.latest;
+  if (place.earliest > 0) out.clean_until_ttl = hops[place.earliest - 1]->ttl;
+  std::uint32_t begins = place.likeliest < hops.size() ? hops[place.likeliest]->ttl : view.distance.value_or(0);
+  // A hop right before it that loses more than what follows has the loss too, and answers slowly besides.
+  for (const TracedHop& hop : view.hops) {
+    if (place.likeliest > 0 && hop.ttl <= hops[place.likeliest - 1]->ttl) continue;
+    if (!hop.address.empty() && answered(hop) > 0 && !hop.limited && hop.ttl < begins &&
+        loss_lower_bound(hop.count, kCertain) > 0) {
+      begins = hop.ttl;
+      break;
+    }
+  }
+  if (begins != 0) out.loss_begins_ttl = begins;
+  const bool target = begins == view.distance.value_or(0);
+  out.words +=
+      target ? "; only the target has it"
+             : fmt::format("; it begins at {} and every answering hop behind has it too", hop_words(view, begins));
+  if (target && !view.target_network.empty()) out.words += fmt::format(" ({})", view.target_network);
+  if (out.clean_until_ttl) {
+    const std::string clean = hop_words(view, *out.clean_until_ttl);
+    out.words += place.earliest == place.likeliest ? fmt::format(", while {} does not", clean)
+                                                   : fmt::format(", at the earliest behind {}", clean);
+  } else {
+    out.words += ", the first that answers";
+  }
+}
+
+}  // namespace
+
+std::string loss_words(const LossCount& count) {
+  return fmt::format("{} of {} ({:.3g} %)", count.lost, count.sent, 100 * count.share());
+}
+
+TraceReading read_trace(const TraceView& view) {
+  TraceReading out;
+  LossCount live;
+  for (const TracedFlow& flow : view.flows) {
+    out.count += flow.count;
+    if (flow.count.lost < flow.count.sent) live += flow.count;
+  }
+  if (out.count.lost == out.count.sent) {
+    read_unreached(view, out);
+    out.words += harmless_words(view, {}, std::nullopt);
+    return out;
+  }
+  const auto hops = believable(view, out.count);
+  // A flow is dead when chance, with the loss of the others, would not have killed one of so many.
+  const double chance = (live.lost + 0.5) / (live.sent + 1.0);
+  for (const TracedFlow& flow : view.flows) {
+    const bool dead = flow.count.sent >= kTriesOfADeadFlow && flow.count.lost == flow.count.sent &&
+                      static_cast<double>(view.flows.size()) * std::pow(chance, flow.count.sent) < kCertain;
+    if (dead) out.dead_flows.push_back(flow.port);
+  }
+  if (!out.dead_flows.empty()) {
+    read_flow_loss(view, out);
+  } else if (out.count.lost >= 2 && loss_lower_bound(out.count, 0.05) > kLeastLoss) {
+    read_loss(view, hops, out);
+  } else {
+    out.outcome = "clean";
+    out.words =
+        fmt::format("{} reaches {}{}", what(view), view.target.to_string(),
+                    view.distance ? fmt::format(" in {} {}", *view.distance, *view.distance > 1 ? "hops" : "hop") : "");
+    out.words += out.count.lost == 0 ? fmt::format(", none of {} lost", out.count.sent)
+                                     : fmt::format(", {} lost, which may be chance", loss_words(out.count));
+  }
+  out.words += harmless_words(view, hops, out.loss_begins_ttl);
+  return out;
+}
+
+}  // namespace hostcheck::probe
