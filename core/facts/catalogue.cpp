@@ -17,6 +17,7 @@
 #include "core/facts/probe_listener.h"
 #include "core/facts/probe_pmtu.h"
 #include "core/facts/probe_sweep.h"
+#include "core/facts/probe_trace.h"
 #include "core/facts/process.h"
 #include "core/facts/qdisc.h"
 #include "core/facts/resolver.h"
@@ -71,6 +72,10 @@ std::span<const TableInfo* const> catalogue() {
       &ProbeResult::table(),
       &ProbeSweep::table(),
       &ProbeSweepPort::table(),
+      &ProbeHop::table(),
+      &ProbePmtu::table(),
+      &ProbeResult::table(),
+      &ProbeTrace::table(),
       &Process::table(),
       &Protocol::table(),
       &ProtocolCounter::table(),

@@ -11,6 +11,7 @@ std::span<const Kind* const> all_kinds() {
       &gateway_kind(),
       &listener_kind(),
       &pmtu_kind(),
+      &trace_kind(),
   };
   return all;
 }

@@ -11,7 +11,8 @@ namespace {
 constexpr double kCertain = 0.01;         // p of Fisher's test below which two losses differ
 constexpr double kLeastLoss = 0.005;      // lower bound of the loss that is worth a word
 constexpr double kCleanLoss = 0.005;      // what may be lost where nothing is wrong
-constexpr double kLikelihoodRange = 3.3;  // log of the ratio within which another place is as good: 99 %
+constexpr double kLikelihoodRange = 2.3;  // log of the ratio within which another place is as good: 10 to 1
+constexpr double kSlowRouters = 0.2;      // share of routers that leave out answers; assumed, not measured
 constexpr std::uint32_t kTriesOfADeadFlow = 3;
 
 std::string who(const TracedHop& hop) {
@@ -66,33 +67,71 @@ std::vector<const TracedHop*> believable(const TraceView& view, const LossCount&
   return out;
 }
 
+// Log-likelihood of a hop's count where so much is lost on the way to it, and it answers all that arrives.
+double log_if_answering(const LossCount& count, double loss) {
+  return std::log(1 - kSlowRouters) + count.lost * std::log(loss) + (count.sent - count.lost) * std::log1p(-loss);
+}
+
+// The same where it leaves out answers of its own accord, with any share of them as likely.
+double log_if_slow(const LossCount& count) {
+  return std::log(kSlowRouters) + std::lgamma(count.lost + 1) + std::lgamma(count.sent - count.lost + 1) -
+         std::lgamma(count.sent + 2);
+}
+
+bool looks_clean(const LossCount& count) {
+  return log_if_answering(count, kCleanLoss) > log_if_slow(count);
+}
+
+double log_behind(const LossCount& count, double loss) {
+  const double answering = log_if_answering(count, loss);
+  return count.share() > loss ? std::max(answering, log_if_slow(count)) : answering;
+}
+
 struct Place {
   std::size_t earliest = 0;  // index of the first hop (or the target, one behind the last) where the loss may begin
   std::size_t latest = 0;
   std::size_t likeliest = 0;
+  std::optional<std::size_t> clean;  // the last hop before the earliest that has none of it
   bool certain = false;
 };
 
-// Where the loss begins among hops: those before have next to none, those behind and the target alike.
+// The likelihood that the loss begins at hops[begin]: those before have none of it, those behind all of the least that
+// is seen behind; any may leave out answers besides.
+double likelihood_of_place(const std::vector<const TracedHop*>& hops, const LossCount& target, std::size_t begin) {
+  double before = 0;
+  for (std::size_t i = 0; i < begin; ++i) {
+    before += std::max(log_if_answering(hops[i]->count, kCleanLoss), log_if_slow(hops[i]->count));
+  }
+  const double least = std::max(kCleanLoss, loss_lower_bound(target, kCertain));
+  double best = -HUGE_VAL;
+  for (std::size_t choice = begin; choice <= hops.size(); ++choice) {
+    const double share = choice < hops.size() ? hops[choice]->count.share() : target.share();
+    const double loss = std::clamp(share, least, 0.999);
+    double behind = log_behind(target, loss);
+    for (std::size_t i = begin; i < hops.size(); ++i) behind += log_behind(hops[i]->count, loss);
+    best = std::max(best, behind);
+  }
+  return before + best;
+}
+
 Place place_of_loss(const std::vector<const TracedHop*>& hops, const LossCount& target) {
   std::vector<double> likelihood;
   Place out;
   for (std::size_t begin = 0; begin <= hops.size(); ++begin) {
-    LossCount before;
-    LossCount behind = target;
-    for (std::size_t i = 0; i < hops.size(); ++i) (i < begin ? before : behind) += hops[i]->count;
-    likelihood.push_back(before.lost * std::log(kCleanLoss) + (before.sent - before.lost) * std::log1p(-kCleanLoss) +
-                         log_likelihood(behind));
+    likelihood.push_back(likelihood_of_place(hops, target, begin));
     if (likelihood[begin] > likelihood[out.likeliest]) out.likeliest = begin;
   }
   const auto as_good = [&](std::size_t i) { return likelihood[out.likeliest] - likelihood[i] < kLikelihoodRange; };
   while (!as_good(out.earliest)) ++out.earliest;
   out.latest = hops.size();
   while (!as_good(out.latest)) --out.latest;
-  LossCount before;
-  LossCount behind = target;
-  for (std::size_t i = 0; i < hops.size(); ++i) (i < out.likeliest ? before : behind) += hops[i]->count;
-  out.certain = out.likeliest == 0 ? out.latest == 0 && !hops.empty() : fisher_less(before, behind) < kCertain;
+  LossCount clean;
+  for (std::size_t i = 0; i < out.likeliest; ++i) {
+    if (!looks_clean(hops[i]->count)) continue;
+    clean += hops[i]->count;
+    if (i < out.earliest) out.clean = i;
+  }
+  out.certain = out.likeliest == 0 ? out.latest == 0 && !hops.empty() : fisher_less(clean, target) < kCertain;
   return out;
 }
 
@@ -172,27 +211,27 @@ void read_flow_loss(const TraceView& view, TraceReading& out) {
   out.words += fmt::format("; the failing ones are last seen at {}", hop_words(view, last));
 }
 
-void read_loss(const TraceView& view, const std::vector<const TracedHop*>& hops, TraceReading& out) {
+void read_loss(const TraceView& view, TraceReading& out) {
+  std::vector<const TracedHop*> hops;
+  for (const TracedHop& hop : view.hops) {
+    if (!hop.address.empty() && answered(hop) > 0) hops.push_back(&hop);
+  }
   out.outcome = "loss";
   out.words = fmt::format("{} of the packets that are sent to {} by {} are lost", loss_words(out.count),
                           view.target.to_string(), what(view));
   const Place place = place_of_loss(hops, out.count);
-  if (hops.empty() || !place.certain) {
-    out.words += "; where it begins cannot be told: too few routers answer often enough";
+  if (hops.empty()) {
+    out.words += "; where it begins cannot be told: no router answers";
+    return;
+  }
+  if (!place.certain) {
+    out.words += "; where it begins is not proven, most likely at ";
+    out.words += place.likeliest < hops.size() ? hop_words(view, hops[place.likeliest]->ttl) : "the target";
     return;
   }
   out.place_is_sharp = place.earliest == place.latest;
-  if (place.earliest > 0) out.clean_until_ttl = hops[place.earliest - 1]->ttl;
-  std::uint32_t begins = place.likeliest < hops.size() ? hops[place.likeliest]->ttl : view.distance.value_or(0);
-  // A hop right before it that loses more than what follows has the loss too, and answers slowly besides.
-  for (const TracedHop& hop : view.hops) {
-    if (place.likeliest > 0 && hop.ttl <= hops[place.likeliest - 1]->ttl) continue;
-    if (!hop.address.empty() && answered(hop) > 0 && !hop.limited && hop.ttl < begins &&
-        loss_lower_bound(hop.count, kCertain) > 0) {
-      begins = hop.ttl;
-      break;
-    }
-  }
+  if (place.clean) out.clean_until_ttl = hops[*place.clean]->ttl;
+  const std::uint32_t begins = place.likeliest < hops.size() ? hops[place.likeliest]->ttl : view.distance.value_or(0);
   if (begins != 0) out.loss_begins_ttl = begins;
   const bool target = begins == view.distance.value_or(0);
   out.words +=
@@ -237,7 +276,7 @@ TraceReading read_trace(const TraceView& view) {
   if (!out.dead_flows.empty()) {
     read_flow_loss(view, out);
   } else if (out.count.lost >= 2 && loss_lower_bound(out.count, 0.05) > kLeastLoss) {
-    read_loss(view, hops, out);
+    read_loss(view, out);
   } else {
     out.outcome = "clean";
     out.words =

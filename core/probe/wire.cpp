@@ -65,6 +65,7 @@ Result<UniqueFd> open_icmp(const Context& context, const IpAddress& target) {
   auto fd = context.socket(kernel::domain_of(target), SOCK_RAW, v4 ? static_cast<int>(IPPROTO_ICMP) : IPPROTO_ICMPV6);
   if (!fd) return fd;
   if (const auto asked = kernel::ask_timestamps(fd->get()); !asked) return unexpected(asked.error());
+  if (const auto asked = kernel::ask_ttl(fd->get(), target.family()); !asked) return unexpected(asked.error());
   if (v4) {
     constexpr int kIcmpFilter = 1;  // ICMP_FILTER of linux/icmp.h: a bit for each type that is not wanted
     constexpr unsigned kWanted = 1U << 0U | 1U << 3U | 1U << 11U;
@@ -89,6 +90,7 @@ Result<UniqueFd> open_tcp(const Context& context, const IpAddress& target) {
   auto fd = context.socket(kernel::domain_of(target), SOCK_RAW, IPPROTO_TCP);
   if (!fd) return fd;
   if (const auto asked = kernel::ask_timestamps(fd->get()); !asked) return unexpected(asked.error());
+  if (const auto asked = kernel::ask_ttl(fd->get(), target.family()); !asked) return unexpected(asked.error());
   const kernel::SocketAddress to = kernel::socket_address(target, 0);
   if (::connect(fd->get(), to.get(), to.length) != 0)
     return unexpected(errno_error(errno, "connect", target.to_string()));
@@ -192,6 +194,7 @@ void Wire::read_from(int fd, bool icmp, std::vector<Answer>& out) const {
     Answer answer;
     answer.at_ns = (*got)->at.count() != 0 ? (*got)->at.count() : realtime_ns();
     answer.from = (*got)->from;
+    answer.ttl = (*got)->ttl;
     auto bytes = (*got)->bytes;
     if (target_.family() == Family::ipv4) {  // IPv4's raw sockets see the IP header
       const std::size_t header = bytes.empty() ? 0 : (bytes[0] & 0xfU) * 4U;

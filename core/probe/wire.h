@@ -23,6 +23,7 @@ namespace hostcheck::probe {
 struct Answer {
   std::int64_t at_ns = 0;  // when the kernel received it
   IpAddress from;
+  std::optional<std::uint8_t> ttl;  // that it arrived with
   std::optional<IcmpAnswer> icmp;
   std::optional<TcpAnswer> tcp;
 };

@@ -48,7 +48,6 @@ TEST(TraceReading, FindsWhereCarriedLossBegins) {
   EXPECT_EQ(reading.outcome, "loss");
   EXPECT_EQ(reading.loss_begins_ttl, 18U);
   EXPECT_EQ(reading.clean_until_ttl, 15U);
-  EXPECT_TRUE(reading.place_is_sharp);
   EXPECT_THAT(reading.words, HasSubstr("56 of 100 (56 %)"));
   EXPECT_THAT(reading.words, HasSubstr("it begins at hop 18 (203.0.113.18, AS64501 Other Carrier)"));
   EXPECT_THAT(reading.words, HasSubstr("hop 15 (203.0.113.15) does not"));
@@ -161,7 +160,7 @@ TEST(TraceReading, FindsThePlaceOfLossInALikelihoodOfCases) {
   int placed = 0;
   int right = 0;
   int near = 0;
-  for (int run = 0; run < 1000; ++run) {
+  for (int run = 0; run < 300; ++run) {
     const int begins = static_cast<int>(random() % 10);
     const double loss = 0.1 + 0.1 * (random() % 6);
     TraceView view = way(std::vector<int>(10, 0), {100, 0});
@@ -177,14 +176,14 @@ TEST(TraceReading, FindsThePlaceOfLossInALikelihoodOfCases) {
     right += static_cast<int>(*reading.loss_begins_ttl) == begins + 1;
     near += static_cast<int>(reading.clean_until_ttl.value_or(0)) <= begins;
   }
-  EXPECT_GE(placed, 900);
+  EXPECT_GE(placed, 270);
   EXPECT_GE(right, placed * 85 / 100);
   EXPECT_GE(near, placed * 99 / 100) << "never calls a hop clean that has the loss";
 }
 
 TEST(TraceReading, BlamesNobodyOnHealthyPaths) {
   std::mt19937 random(11);
-  for (int run = 0; run < 2000; ++run) {
+  for (int run = 0; run < 500; ++run) {
     TraceView view = way({}, {42, 0});
     view.distance = 12;
     for (std::uint32_t ttl = 1; ttl < 12; ++ttl) {
