@@ -156,9 +156,8 @@ std::string harmless_words(const TraceView& view, const std::vector<const Traced
                        silent.size() > 1 ? "hops" : "hop", list_of(silent));
   }
   if (!slow.empty()) {
-    out += fmt::format("; {} {} {} only now and then: what is behind {} arrives, so this is no loss",
-                       slow.size() > 1 ? "hops" : "hop", list_of(slow), slow.size() > 1 ? "answer" : "answers",
-                       slow.size() > 1 ? "them" : "it");
+    out += fmt::format("; {} {} only now and then, which says nothing by itself", slow.size() > 1 ? "hops" : "hop",
+                       list_of(slow) + (slow.size() > 1 ? " answer" : " answers"));
   }
   return out;
 }
