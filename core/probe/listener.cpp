@@ -102,7 +102,7 @@ class Probe {
     if (first.listeners == 0) co_return finish("closed", "nobody listens on " + where_);
     row_.queue_before = first.queue;
     row_.queue_limit = first.limit;
-    if (first.oldest_cookie != 0) row_.oldest_before_ms = first.oldest_ms;
+    if (!first.oldest.empty()) row_.oldest_before_ms = first.oldest_ms;
     if (first.queue > 0) {
       if (!co_await watch()) co_return;
     }
@@ -133,7 +133,7 @@ class Probe {
         static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start).count());
     const QueueLook& first = looks_.front();
     const QueueLook& last = looks_.back();
-    if (first.oldest_cookie != 0) row_.same_oldest = last.oldest_cookie == first.oldest_cookie;
+    if (!first.oldest.empty()) row_.same_oldest = same_first(first, last);
     if (context_.over()) context_.result.complete = false;
     co_return judge_queue(read_queue(looks_, static_cast<std::uint32_t>(settings_.patience_ms)), last);
   }
@@ -283,7 +283,7 @@ class Probe {
     const QueueLook& last = looks_.back();
     if (first.listeners > 0) {
       row_.queue_after = last.queue;
-      if (last.oldest_cookie != 0) row_.oldest_after_ms = last.oldest_ms;
+      if (!last.oldest.empty()) row_.oldest_after_ms = last.oldest_ms;
       row_.queue_max = 0;
       for (const QueueLook& each : looks_) row_.queue_max = std::max(*row_.queue_max, each.queue);
       row_.drops = last.drops >= first.drops ? last.drops - first.drops : 0;

@@ -12,6 +12,8 @@ namespace {
 
 using facts::SocketState;
 
+constexpr std::uint32_t kTickMs = 10;  // the longest tick that Linux is built with, and so the grain of ages
+
 Result<kernel::NetlinkSocket> open_in(const kernel::NetnsInfo& netns) {
   const auto scope = kernel::NetnsScope::enter(netns);
   if (!scope) return unexpected(scope.error());
@@ -68,24 +70,39 @@ Result<QueueLook> look_at_queue(const kernel::NetnsInfo& netns, const ListenerTa
   query.states = kernel::state_bit(SocketState::established) | kernel::state_bit(SocketState::close_wait);
   query.memory = false;
   query.tcp_info = true;
+  struct Waiting {
+    std::uint32_t ms;
+    std::uint64_t cookie;
+  };
+  std::vector<Waiting> waiting;
   const auto take_waiting = [&](const kernel::DiagSocket& socket) {
     if (socket.inode != 0) return;
-    const std::uint32_t age = waiting_ms(socket);
-    if (look.oldest_cookie != 0 && age <= look.oldest_ms) return;
-    look.oldest_cookie = socket.cookie;
-    look.oldest_ms = age;
+    waiting.push_back({waiting_ms(socket), socket.cookie});
   };
-  const auto forget = [&] { look.oldest_cookie = look.oldest_ms = 0; };
-  if (auto done = kernel::dump_sockets(*netlink, query, take_waiting, forget); !done) return unexpected(done.error());
+  if (auto done = kernel::dump_sockets(*netlink, query, take_waiting, [&] { waiting.clear(); }); !done) {
+    return unexpected(done.error());
+  }
+  for (const Waiting& each : waiting) look.oldest_ms = std::max(look.oldest_ms, each.ms);
+  for (const Waiting& each : waiting) {
+    look.waiting.push_back(each.cookie);
+    if (each.ms + kTickMs >= look.oldest_ms) look.oldest.push_back(each.cookie);
+  }
+  std::sort(look.waiting.begin(), look.waiting.end());
+  std::sort(look.oldest.begin(), look.oldest.end());
   return look;
+}
+
+bool same_first(const QueueLook& look, const QueueLook& later) {
+  if (look.oldest.empty()) return false;
+  // Whichever of them was the first: had it been taken, one would be missing.
+  return std::includes(later.waiting.begin(), later.waiting.end(), look.oldest.begin(), look.oldest.end());
 }
 
 QueueOutcome read_queue(std::span<const QueueLook> looks, std::uint32_t patience_ms) {
   const QueueLook& first = looks.front();
   const QueueLook& last = looks.back();
   if (last.queue == 0) return QueueOutcome::empty;
-  const bool same = first.oldest_cookie != 0 && last.oldest_cookie == first.oldest_cookie;
-  if (same) {
+  if (same_first(first, last)) {
     // A long queue that moves slowly has old connections, too: its first has to stay while it is watched.
     const bool watched = 2 * (last.oldest_ms - std::min(first.oldest_ms, last.oldest_ms)) >= patience_ms;
     return last.oldest_ms >= patience_ms && watched ? QueueOutcome::not_accepting : QueueOutcome::unclear;

@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "core/base/address.h"
 #include "core/base/result.h"
@@ -19,13 +20,18 @@ struct ListenerTarget {
 
 // One look at the queue.
 struct QueueLook {
-  std::uint32_t listeners = 0;      // sockets that take connections to the address and port
-  std::uint32_t queue = 0;          // connections in their accept queues
-  std::uint32_t limit = 0;          // of their accept queues, together
-  std::uint64_t drops = 0;          // SK_MEMINFO_DROPS
-  std::uint64_t oldest_cookie = 0;  // of the connection that waits longest; 0: none waits
+  std::uint32_t listeners = 0;  // sockets that take connections to the address and port
+  std::uint32_t queue = 0;      // connections in their accept queues
+  std::uint32_t limit = 0;      // of their accept queues, together
+  std::uint64_t drops = 0;      // SK_MEMINFO_DROPS
+  // Cookies of the connections that wait longest, sorted: the first in the queue is among them. Several where they came
+  // within the kernel's tick; empty: none waits.
+  std::vector<std::uint64_t> oldest;
   std::uint32_t oldest_ms = 0;
+  std::vector<std::uint64_t> waiting;  // cookies of all that wait, sorted
 };
+// Whether the first in the queue at one look is still there at a later one.
+[[nodiscard]] bool same_first(const QueueLook& look, const QueueLook& later);
 [[nodiscard]] Result<QueueLook> look_at_queue(const kernel::NetnsInfo& netns, const ListenerTarget& target);
 
 enum class QueueOutcome : std::uint8_t {

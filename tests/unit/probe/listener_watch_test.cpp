@@ -8,7 +8,8 @@ namespace hostcheck::probe {
 namespace {
 
 QueueLook look(std::uint32_t queue, std::uint64_t oldest, std::uint32_t oldest_ms, std::uint64_t drops = 0) {
-  return {1, queue, 8, drops, oldest, oldest_ms};
+  const auto cookies = oldest == 0 ? std::vector<std::uint64_t>{} : std::vector{oldest};
+  return {1, queue, 8, drops, cookies, oldest_ms, cookies};
 }
 
 QueueOutcome outcome(const std::vector<QueueLook>& looks) {
@@ -24,6 +25,16 @@ TEST(Queue, WhoseFirstStaysIsNotAccepted) {
   EXPECT_EQ(outcome({look(5, 1, 100), look(5, 1, 2999)}), QueueOutcome::unclear) << "not long enough";
   EXPECT_EQ(outcome({look(9, 1, 5000, 1), look(9, 1, 8000, 7)}), QueueOutcome::not_accepting)
       << "drops are what a hung program leads to";
+}
+
+TEST(Queue, WhoseFirstCameTogetherMovesWhenOneOfThemIsGone) {
+  QueueLook before = look(3, 1, 40);
+  before.oldest = {1, 2, 3};
+  QueueLook after = look(2, 1, 3040);
+  after.waiting = {1, 3};
+  EXPECT_EQ(outcome({before, after}), QueueOutcome::slow);
+  after.waiting = {1, 2, 3, 4};
+  EXPECT_EQ(outcome({before, after}), QueueOutcome::not_accepting);
 }
 
 TEST(Queue, ThatMovesAndIsFullOverflows) {
