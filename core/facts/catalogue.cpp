@@ -4,6 +4,7 @@
 #include "core/facts/conntrack.h"
 #include "core/facts/counter.h"
 #include "core/facts/host.h"
+#include "core/facts/journey.h"
 #include "core/facts/kernel_log.h"
 #include "core/facts/link.h"
 #include "core/facts/neighbour.h"
@@ -46,6 +47,7 @@ std::span<const TableInfo* const> catalogue() {
       &InterfaceAddress::table(),
       &HostRole::table(),
       &Interrupt::table(),
+      &Journey::table(),
       &Link::table(),
       &Listener::table(),
       &ListenerWatch::table(),
@@ -62,6 +64,7 @@ std::span<const TableInfo* const> catalogue() {
       &NicFeature::table(),
       &NicSettings::table(),
       &NicStatistic::table(),
+      &PathStep::table(),
       &PolicyRule::table(),
       &Pressure::table(),
       &ProbeConnect::table(),
