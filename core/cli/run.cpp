@@ -2,6 +2,8 @@
 #include <iterator>
 #include <memory>
 
+#include <unistd.h>
+
 #include "core/base/text.h"
 #include "core/cli/capabilities.h"
 #include "core/cli/catalogue.h"
@@ -231,6 +233,16 @@ milliseconds window_for(const facts::Request& request, const RunOptions& options
   return wanted ? std::min(options.observe, options.budget) : milliseconds{0};
 }
 
+conclude::ProbeOptions probes_of(const RunOptions& options, const Watch& watch) {
+  conclude::ProbeOptions probes;
+  probes.mode = options.probe;
+  probes.targets = options.targets;
+  probes.traveller.uid = ::geteuid();
+  probes.deadline = watch.deadline() - kToConclude;
+  probes.stop = &Watch::interrupted;
+  return probes;
+}
+
 int status_of(conclude::Verdict verdict) {
   switch (verdict) {
     case conclude::Verdict::ok:
@@ -293,8 +305,7 @@ int run(const RunOptions& options) {
   plugin::SessionResult said = plugins.finish();
   std::move(said.results.begin(), said.results.end(), std::back_inserter(results));
   tell_failures(plan, std::move(said.failures), catalogue, results);
-  conclude::ProbeOptions probes{options.probe, options.targets, watch.deadline() - kToConclude, &Watch::interrupted};
-  conclude::Probing(std::move(probes), plan.rules, *namespaces, facts, database).run(results);
+  conclude::Probing(probes_of(options, watch), plan.rules, *namespaces, facts, database).run(results);
   conclude::Report report = conclude_run(plan, std::move(results), catalogue, facts, database, *namespaces, options);
   report.capabilities.insert(report.capabilities.end(), methods.begin(), methods.end());
   report.started = started;

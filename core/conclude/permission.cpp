@@ -1,5 +1,6 @@
 #include "core/conclude/permission.h"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 #include <utility>
@@ -66,9 +67,14 @@ std::optional<std::string> Permission::refusal(const probe::Ask& ask) {
   };
   if (!free && !may_reach(ask.netns, target->host)) return refused(target->host);
   for (const auto& [name, value] : ask.args) {
-    const auto address = probe::parse_target(value);
-    if (!address || !IpAddress::parse(without_scope(address->host))) continue;
-    if (!may_reach(ask.netns, address->host)) return refused(address->host);
+    if (ask.kind == "dns" && name == "address") continue;  // looked for in the answers
+    for (std::size_t at = 0; at <= value.size();) {
+      const std::size_t comma = std::min(value.find(',', at), value.size());
+      const auto each = probe::parse_target(std::string_view(value).substr(at, comma - at));
+      at = comma + 1;
+      if (!each || !IpAddress::parse(without_scope(each->host))) continue;
+      if (!may_reach(ask.netns, each->host)) return refused(each->host);
+    }
   }
   return std::nullopt;
 }

@@ -24,7 +24,8 @@ class Permission {
   void allow(const std::string& host) { named_.insert(host); }
 
   // Why the ask may not be sent; nullopt where it may. Each address in its target and its arguments is judged: a probe
-  // of kind dns may ask for any name, but only at a resolver of the host; "all" means next hops and own addresses.
+  // of kind dns may ask for any name and look for any address, but only at a resolver of the host; "all" means next
+  // hops and own addresses.
   [[nodiscard]] std::optional<std::string> refusal(const probe::Ask& ask);
 
  private:

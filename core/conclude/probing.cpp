@@ -36,17 +36,22 @@ std::string netns_for_targets(const gather::Options& namespaces) {
   return namespaces.asked.empty() ? std::string{} : namespaces.asked.front().name;
 }
 
-std::function<Way(const IpAddress&)> ways_in(const gather::Options& namespaces) {
-  return [&namespaces, name = netns_for_targets(namespaces)](const IpAddress& address) {
-    if (address.is_loopback()) return Way::local;
-    for (const kernel::NetnsInfo& each : namespaces.asked) {
-      if (each.name != name) continue;
-      kernel::RouteQuery query;
-      query.dst = address;
-      const auto found = kernel::look_up_route(each, query);
-      if (!found) return Way::onward;  // the probe will tell
-      if (found->error != 0) return Way::none;
-      return kernel::is_local(found->route) ? Way::local : Way::onward;
+const kernel::NetnsInfo* namespace_named(const gather::Options& namespaces, std::string_view name) {
+  for (const kernel::NetnsInfo& each : namespaces.asked) {
+    if (each.name == name) return &each;
+  }
+  return nullptr;
+}
+
+// By the journeys that have been told.
+std::function<Way(const IpAddress&)> ways_in(const facts::Facts& facts) {
+  return [&facts](const IpAddress& address) {
+    const facts::TableData* journeys = facts.find("journeys");
+    for (std::size_t row = 0; journeys != nullptr && row < journeys->size(); ++row) {
+      if (text_at(*journeys, row, "address") != address.to_string()) continue;
+      const std::string outcome = text_at(*journeys, row, "outcome");
+      if (outcome == "local") return Way::local;
+      return outcome == "onward" || outcome == "filtered" || outcome == "unknown" ? Way::onward : Way::none;
     }
     return Way::none;
   };
@@ -77,7 +82,7 @@ Probing::Probing(ProbeOptions options, std::span<const Rule> rules, const gather
       facts_(facts),
       database_(database),
       send_(std::move(send)),
-      plan_(options_.targets, options_.mode, netns_for_targets(namespaces), ways_in(namespaces)),
+      plan_(options_.targets, options_.mode, netns_for_targets(namespaces), ways_in(facts)),
       permission_([this](const facts::Request& request) { return gather::gather(request, namespaces_); }) {
   options_.deadline = std::min(options_.deadline, Clock::now() + kMost);
   for (const Rule& rule : rules_) {
@@ -97,10 +102,33 @@ const Rule* Probing::rule_of(const std::string& id) const {
   return found == rules_.end() || found->id != id ? nullptr : &*found;
 }
 
-std::vector<probe::Ask> Probing::collect(std::vector<CheckResult>& results) {
+void Probing::tell_journeys() {
+  const std::string netns = netns_for_targets(namespaces_);
+  const kernel::NetnsInfo* where = namespace_named(namespaces_, netns);
+  if (plan_.targets().empty() || where == nullptr) return;
+  gather::Options there = namespaces_;
+  there.asked = {*where};
+  Surroundings from;
+  from.netns = netns;
+  from.look_up = [where](const kernel::RouteQuery& query) { return kernel::look_up_route(*where, query); };
+  from.refusals = [&there] { return gather::gather(refusal_reads(), there); };
   for (const NamedTarget& target : plan_.targets()) {
-    for (const IpAddress& address : plan_.addresses_of(target, facts_)) permission_.allow(address.to_string());
+    for (const IpAddress& address : plan_.addresses_of(target, facts_)) {
+      permission_.allow(address.to_string());
+      if (!told_.emplace(target.text, address).second) continue;
+      if (!around_) around_ = gather::gather(journey_reads(), there);
+      from.facts = &*around_;
+      Traveller traveller = options_.traveller;
+      traveller.target = target.text;
+      traveller.address = address;
+      traveller.port = target.parsed.port.value_or(0);
+      add_journey(traveller, from, facts_);
+    }
   }
+  database_.use(facts_);
+}
+
+std::vector<probe::Ask> Probing::collect(std::vector<CheckResult>& results) {
   std::vector<probe::Ask> asks = plan_.next(facts_);
   for (CheckResult& result : results) {
     for (Finding& finding : result.findings) {
@@ -166,6 +194,7 @@ void Probing::send(std::span<const probe::Ask> asks) {
   send_(asks, facts_);
   note_failures(before);
   database_.use(facts_);
+  tell_journeys();
 }
 
 void Probing::judge_late(std::vector<CheckResult>& results, std::size_t first_late) {
@@ -252,6 +281,7 @@ std::vector<ProbeRecord> probe_records(const facts::Facts& facts) {
 void Probing::run(std::vector<CheckResult>& results) {
   const std::size_t first_late = results.size();
   std::string why = "--probe off";
+  tell_journeys();
   judge_late(results, first_late);
   for (int round = 0; options_.mode != ProbeMode::off && round < kRounds; ++round) {
     why = fmt::format("the answers of {} rounds asked for it", kRounds);

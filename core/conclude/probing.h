@@ -5,11 +5,14 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "core/checks/rule.h"
+#include "core/conclude/journey.h"
 #include "core/conclude/permission.h"
 #include "core/conclude/report.h"
 #include "core/conclude/target_plan.h"
@@ -23,6 +26,7 @@ namespace hostcheck::conclude {
 struct ProbeOptions {
   ProbeMode mode = ProbeMode::automatic;
   std::vector<NamedTarget> targets;
+  Traveller traveller;  // what else is known of the packets to targets; target, address and port are filled in
   std::chrono::steady_clock::time_point deadline;  // no probe lasts longer
   std::function<bool()> stop;                      // asked before each round; may be empty
 };
@@ -40,13 +44,15 @@ class Probing {
   Probing(ProbeOptions options, std::span<const checks::Rule> rules, const gather::Options& namespaces,
           facts::Facts& facts, sql::Database& database, Send send = {});
 
-  // Judges the rules that read what probes fill (checks::reads_probes), sends in at most kRounds rounds what findings
-  // and targets ask for, and decides the findings. results: one for each other rule; those of the rules judged here are
+  // Tells the journeys to the targets' addresses (tables journeys and path_steps) as soon as these are known. Judges
+  // the rules that read what probes fill (checks::reads_probes), sends in at most kRounds rounds what findings and
+  // targets ask for, and decides the findings. results: one for each other rule; those of the rules judged here are
   // appended.
   void run(std::vector<checks::CheckResult>& results);
 
  private:
   [[nodiscard]] std::vector<probe::Ask> collect(std::vector<checks::CheckResult>& results);
+  void tell_journeys();
   void send(std::span<const probe::Ask> asks);
   void note_failures(std::size_t first_row);
   void judge_late(std::vector<checks::CheckResult>& results, std::size_t first_late);
@@ -65,6 +71,8 @@ class Probing {
   std::vector<const checks::Rule*> late_;
   std::vector<probe::Ask> sent_;
   std::size_t asked_by_checks_ = 0;
+  std::optional<facts::Facts> around_;  // what journeys are told from
+  std::set<std::pair<std::string, IpAddress>> told_;
 };
 
 // The probes of these facts, for a report.

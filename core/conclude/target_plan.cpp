@@ -40,11 +40,13 @@ void TargetPlan::ask(std::vector<probe::Ask>& out, std::string_view kind, std::s
 std::vector<IpAddress> TargetPlan::addresses_of(const NamedTarget& target, const facts::Facts& facts) const {
   if (const auto literal = IpAddress::parse(target.parsed.host)) return {*literal};
   std::vector<IpAddress> out;
-  const std::int64_t probe = probe_of(facts, "connect", target.text);
-  const facts::TableData* connects = facts.find("probe_connects");
-  for (std::size_t row = 0; connects != nullptr && row < connects->size(); ++row) {
-    if (integer_at(*connects, row, "probe", -1) != probe) continue;
-    const auto address = IpAddress::parse(text_at(*connects, row, "address"));
+  const bool by_connect = target.parsed.port.has_value();
+  const std::int64_t probe =
+      by_connect ? probe_of(facts, "connect", target.text) : probe_of(facts, "dns", target.parsed.host);
+  const facts::TableData* answers = facts.find(by_connect ? "probe_connects" : "probe_dns");
+  for (std::size_t row = 0; answers != nullptr && row < answers->size(); ++row) {
+    if (integer_at(*answers, row, "probe", -1) != probe) continue;
+    const auto address = IpAddress::parse(text_at(*answers, row, "address"));
     if (address && std::find(out.begin(), out.end(), *address) == out.end()) out.push_back(*address);
   }
   return out;
@@ -68,31 +70,37 @@ bool TargetPlan::lost(const IpAddress& address, std::uint16_t port, const facts:
   return false;
 }
 
-void TargetPlan::ask_of_address(std::vector<probe::Ask>& out, const IpAddress& address, std::uint16_t port,
-                                const facts::Facts& facts) {
-  const std::string service = with_port(address, port);
+void TargetPlan::ask_of_address(std::vector<probe::Ask>& out, const IpAddress& address,
+                                std::optional<std::uint16_t> port, const facts::Facts& facts) {
+  const std::string where = port ? with_port(address, *port) : address.to_string();
   switch (way_(address)) {
     case Way::none:
       return;
     case Way::local:
-      return ask(out, "listener", service);
+      if (port) ask(out, "listener", where);
+      return;
     case Way::onward:
       break;
   }
-  ask(out, "sweep", service);
-  ask(out, "pmtu", service);
-  ask(out, "latency", service);
   ask(out, "gateway", address.to_string());
-  if (mode_ == ProbeMode::full || lost(address, port, facts)) ask(out, "trace", service);
+  if (mode_ == ProbeMode::modest) return;
+  ask(out, "pmtu", where);
+  if (port) ask(out, "sweep", where);
+  if (port) ask(out, "latency", where);
+  if (mode_ == ProbeMode::full || (port && lost(address, *port, facts))) ask(out, "trace", where);
 }
 
 std::vector<probe::Ask> TargetPlan::next(const facts::Facts& facts) {
   std::vector<probe::Ask> out;
   if (mode_ == ProbeMode::off) return out;
   for (const NamedTarget& target : targets_) {
-    ask(out, "connect", target.text);
+    if (target.parsed.port) {
+      ask(out, "connect", target.text);
+    } else if (!IpAddress::parse(target.parsed.host)) {
+      ask(out, "dns", target.parsed.host);
+    }
     for (const IpAddress& address : addresses_of(target, facts)) {
-      ask_of_address(out, address, target.parsed.port.value_or(0), facts);
+      ask_of_address(out, address, target.parsed.port, facts);
     }
   }
   return out;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -15,8 +16,9 @@ namespace hostcheck::conclude {
 
 enum class ProbeMode : std::uint8_t {
   off,        // nothing is sent
-  automatic,  // what a finding or a target asks for
-  full,       // and for each target every kind, whatever the others answer
+  modest,     // for each target: whether it answers, and its next hop; what a finding asks for
+  automatic,  // and what shows loss, sizes and delay on the way to it
+  full,       // and everything else, whatever the others answer
 };
 
 struct NamedTarget {
@@ -39,7 +41,7 @@ class TargetPlan {
       : targets_(std::move(targets)), mode_(mode), netns_(std::move(netns)), way_(std::move(way)) {}
 
   // What to send next, by what the facts have of earlier rounds; each ask is given once.
-  //   first   connect, to every address of the target
+  //   first   connect, to every address of the target; dns where it has no port
   //   then    to each address that way: sweep, pmtu, latency, and gateway for its next hop; listener where the address
   //           is this host's own
   //   last    trace where connect or sweep were not answered (full: always)
@@ -52,7 +54,7 @@ class TargetPlan {
 
  private:
   void ask(std::vector<probe::Ask>& out, std::string_view kind, std::string target);
-  void ask_of_address(std::vector<probe::Ask>& out, const IpAddress& address, std::uint16_t port,
+  void ask_of_address(std::vector<probe::Ask>& out, const IpAddress& address, std::optional<std::uint16_t> port,
                       const facts::Facts& facts);
   [[nodiscard]] bool lost(const IpAddress& address, std::uint16_t port, const facts::Facts& facts) const;
   std::vector<NamedTarget> targets_;
