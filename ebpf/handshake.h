@@ -119,6 +119,7 @@ static __always_inline void begin_again(struct observe_flow *flow, __u64 now)
 		flow->first_ns = now;
 		flow->drops = 0;
 		flow->synack_drops = 0;
+		flow->refused_syns = 0;
 	}
 	flow->answered_ns = 0;
 	flow->completed = 0;
@@ -131,6 +132,7 @@ static __always_inline void begin_again(struct observe_flow *flow, __u64 now)
 	flow->pass_ns[0] = 0;
 	flow->pass_ns[1] = 0;
 	flow->ack_drops = 0;
+	flow->refused_acks = 0;
 }
 
 static __always_inline struct observe_flow *add_flow(const struct observe_flow_key *key, const struct packet *packet, __u64 now)

@@ -10,6 +10,7 @@
 #include "maps.h"
 #include "observe.h"
 #include "packet.h"
+#include "refusal.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -384,5 +385,49 @@ int BPF_PROG(observe_receive_reset, struct sock *sk)
 	key.destination_port = sk->__sk_common.skc_num;
 	key.source_port = bpf_ntohs(sk->__sk_common.skc_dport);
 	note_stack_reset(&key, 0, sk->__sk_common.skc_state);
+	return 0;
+}
+
+/* Where a listener refuses a SYN. These functions can be traced only where the kernel allows it (fentry and fexit). */
+SEC("fentry/tcp_conn_request")
+int BPF_PROG(observe_syn_enters, const void *operations, const void *family, const struct sock *sk)
+{
+	note_listener(sk);
+	return 0;
+}
+
+SEC("fexit/tcp_conn_request")
+int BPF_PROG(observe_syn_leaves, const void *operations, const void *family, const struct sock *sk, const struct sk_buff *skb)
+{
+	note_refusal(sk, skb, 1);
+	return 0;
+}
+
+/* And where it refuses the final ACK: of a handshake that it keeps, or of one that its cookie tells of. */
+SEC("fentry/tcp_check_req")
+int BPF_PROG(observe_ack_enters, const struct sock *sk)
+{
+	note_listener(sk);
+	return 0;
+}
+
+SEC("fexit/tcp_check_req")
+int BPF_PROG(observe_ack_leaves, const struct sock *sk, const struct sk_buff *skb)
+{
+	note_refusal(sk, skb, 0);
+	return 0;
+}
+
+SEC("fentry/tcp_get_cookie_sock")
+int BPF_PROG(observe_cookie_enters, const struct sock *sk)
+{
+	note_listener(sk);
+	return 0;
+}
+
+SEC("fexit/tcp_get_cookie_sock")
+int BPF_PROG(observe_cookie_leaves, const struct sock *sk, const struct sk_buff *skb)
+{
+	note_refusal(sk, skb, 0);
 	return 0;
 }

@@ -53,6 +53,11 @@ struct observe_flow {
 	__u32 earlier_attempts; /* attempts before this one from the same port to the same port, with nothing in answer */
 	__u32 earlier_syns;     /* SYNs of those */
 	__u32 ifindex;    /* where the first SYN came in or went out */
+	__u32 refused_syns; /* SYNs that the listener refused */
+	__u32 refused_acks; /* final ACKs that it refused */
+	__u32 accept_queue; /* of the listener when it refused the last one: connections that waited to be accepted */
+	__u32 accept_limit; /* its backlog */
+	__u32 half_open;    /* its handshakes under way */
 	__u8 has_timestamp;
 	__u8 completed;   /* the server side became ESTABLISHED */
 	__u8 reset_in;    /* RST received from the answering side or sent to it */
@@ -78,6 +83,8 @@ struct observe_service {
 	__u64 completed;   /* connections that became ESTABLISHED */
 	__u64 resets;      /* RSTs sent from this port in answer to a SYN */
 	__u64 untracked;   /* SYNs whose flow did not fit */
+	__u64 refused_syns; /* SYNs that the listener refused; counted only where its functions can be traced */
+	__u64 refused_acks; /* final ACKs likewise */
 };
 
 struct observe_drop_key {

@@ -154,6 +154,12 @@ const TableInfo& SynSummary::table() {
           .column<&SynSummary::acks_dropped>(
               "acks_dropped", "", "handshake trace, kfree_skb",
               "Answered attempts that never completed because their last ACK was dropped")
+          .column<&SynSummary::listener_dropped_syns>(
+              "listener_dropped_syns", "packets", "fexit of tcp_conn_request",
+              "SYNs that the listener itself dropped, repetitions among them; NULL where that cannot be traced")
+          .column<&SynSummary::listener_dropped_acks>("listener_dropped_acks", "packets",
+                                                      "fexit of tcp_check_req and tcp_get_cookie_sock",
+                                                      "Last ACKs that the listener itself dropped; likewise")
           .column<&SynSummary::untracked>("untracked", "packets", "handshake trace",
                                           "SYNs that are counted here while no row of their own could be kept")
           .column<&SynSummary::peers>("peers", "", "handshake trace",

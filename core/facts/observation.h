@@ -39,7 +39,11 @@ struct SynSummary {
   std::uint64_t refused = 0;       // RSTs sent in answer to a SYN
   std::uint64_t unanswered = 0;    // attempts with neither SYN-ACK nor RST, older than the grace at the window's end
   std::uint64_t acks_dropped = 0;  // answered attempts that never completed because their last ACK was dropped
-  std::uint64_t untracked = 0;     // SYNs counted here of which no single row could be kept
+  // SYNs and last ACKs that the listener itself dropped, repetitions among them; NULL where its functions are not
+  // traced
+  std::optional<std::uint64_t> listener_dropped_syns;
+  std::optional<std::uint64_t> listener_dropped_acks;
+  std::uint64_t untracked = 0;         // SYNs counted here of which no single row could be kept
   std::optional<std::uint64_t> peers;  // source addresses of the unanswered attempts; NULL when some are untracked
   std::uint32_t span_ms = 0;
   Witness source = Witness::none;

@@ -42,7 +42,7 @@ std::optional<HandshakeStage> stage_of(const Seen& seen, const observe_flow& flo
   if (unanswered && flow.synack_drops > 0 && flow.drops == 0) return HandshakeStage::synack;
   if (unanswered || flow.earlier_attempts > 0) return HandshakeStage::syn;
   if (direction != Direction::in || is_settled(flow)) return std::nullopt;
-  if (flow.ack_drops > 0) return HandshakeStage::ack;
+  if (flow.ack_drops > 0 || flow.refused_acks > 0) return HandshakeStage::ack;
   if (flow.synacks_out > 1) return HandshakeStage::synack;  // sent again: the first was not acknowledged in time
   return std::nullopt;
 }
@@ -67,6 +67,7 @@ SynStory story_of(const Seen& seen, const observe_flow& flow, HandshakeStage sta
     case HandshakeStage::syn:
       dropped(flow.drops, flow.drop_reason, flow.drop_place);
       story.drop_has_conntrack = flow.drop_has_conntrack != 0;
+      if (flow.refused_syns > 0) story.refusal = Refusal{flow.accept_queue, flow.accept_limit, flow.half_open};
       break;
     case HandshakeStage::synack:
       dropped(flow.synack_drops, flow.synack_drop_reason, flow.synack_drop_place);
@@ -75,6 +76,7 @@ SynStory story_of(const Seen& seen, const observe_flow& flow, HandshakeStage sta
     case HandshakeStage::ack:
       dropped(flow.ack_drops, flow.ack_drop_reason, flow.ack_drop_place);
       story.drop_has_conntrack = true;
+      if (flow.refused_acks > 0) story.refusal = Refusal{flow.accept_queue, flow.accept_limit, flow.half_open};
       break;
   }
   return story;
@@ -150,6 +152,8 @@ void fill_syns(const Seen& seen, facts::Facts& out) {
     row.completed = service.completed;
     row.refused = service.resets;
     row.untracked = service.untracked;
+    if (seen.record.has_refused_syns) row.listener_dropped_syns = service.refused_syns;
+    if (seen.record.has_refused_acks) row.listener_dropped_acks = service.refused_acks;
     const auto found = lost.find({key.netns, {address, key.port}});
     if (found != lost.end()) {
       row.unanswered = found->second.attempts;

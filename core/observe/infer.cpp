@@ -73,6 +73,34 @@ SynVerdict of_dropped(const SynStory& story, const Surroundings& around) {
   return verdict;
 }
 
+// The conditions of tcp_conn_request() in its order, on the numbers that it had; of a last ACK those of
+// tcp_v4_syn_recv_sock(). The half-open queue is full at its limit in some kernels and above it in others.
+SynVerdict of_refused(const SynStory& story, const Surroundings& around) {
+  const Refusal& refusal = *story.refusal;
+  const bool syn = story.stage == facts::HandshakeStage::syn;
+  SynVerdict verdict;
+  verdict.certainty = Certainty::seen;
+  verdict.witnesses =
+      fmt::format("the listener refused {}: accept queue {} of {}, half-open {}", packet_of(story.stage),
+                  refusal.accept_queue, refusal.accept_limit, refusal.half_open);
+  const bool cookies = !syn || around.syncookies.value_or(1) != 0;
+  const std::int64_t left = around.max_syn_backlog.value_or(0) - static_cast<std::int64_t>(refusal.half_open);
+  if (refusal.accept_queue > refusal.accept_limit && (cookies || refusal.half_open <= refusal.accept_limit)) {
+    verdict.reason = SynReason::accept_queue_full;
+  } else if (!cookies && refusal.half_open >= refusal.accept_limit) {
+    verdict.reason = SynReason::syn_queue_full;
+    verdict.witnesses += ", cookies off";
+  } else if (!cookies && around.max_syn_backlog && left < *around.max_syn_backlog / 4) {
+    verdict.reason = SynReason::syn_queue_full;
+    verdict.witnesses +=
+        fmt::format(", cookies off, the last quarter of tcp_max_syn_backlog {} is kept", *around.max_syn_backlog);
+  } else {
+    verdict.reason = SynReason::listener_refused;
+    verdict.witnesses += "; no queue was full";
+  }
+  return verdict;
+}
+
 // From the listener's own counts and queues.
 SynVerdict of_listener(const SynStory& story, const Surroundings& around) {
   SynVerdict verdict;
@@ -92,7 +120,7 @@ SynVerdict of_listener(const SynStory& story, const Surroundings& around) {
   const bool cookies = around.syncookies.value_or(1) != 0;
   const std::int64_t reserved_from = around.max_syn_backlog ? *around.max_syn_backlog - *around.max_syn_backlog / 4 : 0;
   const bool half_open_full =
-      !cookies && (listener.half_open_max > listener.accept_limit ||
+      !cookies && (listener.half_open_max >= listener.accept_limit ||  // older kernels stop at the limit
                    (reserved_from > 0 && static_cast<std::int64_t>(listener.half_open_max) >= reserved_from));
   if (listener.samples_full > 0) {
     verdict.reason = SynReason::accept_queue_full;
@@ -112,6 +140,7 @@ SynVerdict of_listener(const SynStory& story, const Surroundings& around) {
 }  // namespace
 
 SynVerdict infer_reason(const SynStory& story, const Surroundings& around) {
+  if (story.refusal && (story.dropped == 0 || dropped_without_a_word(story))) return of_refused(story, around);
   if (story.dropped > 0 && dropped_without_a_word(story)) {
     if (story.timestamp_option && around.paws.by() > 0) {
       return {SynReason::paws, Certainty::inferred,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -10,6 +11,13 @@
 #include "core/observe/surroundings.h"
 
 namespace hostcheck::observe {
+
+// What the listener was like when it refused a packet, as tracing its functions tells.
+struct Refusal {
+  std::uint32_t accept_queue = 0;  // sk_ack_backlog
+  std::uint32_t accept_limit = 0;  // sk_max_ack_backlog
+  std::uint32_t half_open = 0;     // icsk_accept_queue.qlen
+};
 
 // What is known of one attempt.
 struct SynStory {
@@ -21,6 +29,7 @@ struct SynStory {
   bool drop_has_conntrack = false;            // the dropped packet had a conntrack entry
   std::string_view drop_reason;               // the kernel's word without SKB_DROP_REASON_; "" where it tells none
   std::string_view drop_place;                // kernel function; "" where it is not known
+  std::optional<Refusal> refusal;             // of its last SYN or its last ACK, by stage
 };
 
 struct SynVerdict {

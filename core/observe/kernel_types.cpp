@@ -68,6 +68,7 @@ T copy_at(const std::vector<char>& bytes, std::size_t offset) {
 }  // namespace
 
 struct KernelTypes::Type {
+  std::uint32_t id = 0;  // as the file numbers its types, from 1
   std::uint32_t kind = BTF_KIND_UNKN;
   std::uint32_t members = 0;
   std::uint32_t type = 0;  // what it points to or is made from
@@ -127,22 +128,20 @@ std::string_view KernelTypes::name_at(std::uint32_t offset) const {
   return rest.substr(0, rest.find('\0'));
 }
 
-KernelTypes::Type KernelTypes::at(std::size_t offset) const {
-  const auto raw = copy_at<btf_type>(bytes_, offset);
-  return {BTF_INFO_KIND(raw.info), BTF_INFO_VLEN(raw.info), raw.type, name_at(raw.name_off), offset + sizeof raw};
-}
-
 KernelTypes::Type KernelTypes::by_id(std::uint32_t id) const {
-  return id == 0 || id > offsets_.size() ? Type{} : at(offsets_[id - 1]);
+  if (id == 0 || id > offsets_.size()) return {};
+  const std::size_t offset = offsets_[id - 1];
+  const auto raw = copy_at<btf_type>(bytes_, offset);
+  return {id, BTF_INFO_KIND(raw.info), BTF_INFO_VLEN(raw.info), raw.type, name_at(raw.name_off), offset + sizeof raw};
 }
 
 KernelTypes::Type KernelTypes::find(std::uint32_t kind, std::string_view name) const {
-  for (const std::uint32_t offset : offsets_) {
-    const auto raw = copy_at<btf_type>(bytes_, offset);
+  for (std::uint32_t id = 1; id <= offsets_.size(); ++id) {
+    const auto raw = copy_at<btf_type>(bytes_, offsets_[id - 1]);
     // Only the names of the right kind are looked at, and of them only as much as differs.
     if (BTF_INFO_KIND(raw.info) != kind || raw.name_off + name.size() >= names_.size()) continue;
     if (names_[raw.name_off + name.size()] == '\0' && names_.substr(raw.name_off, name.size()) == name) {
-      return at(offset);
+      return by_id(id);
     }
   }
   return {};
@@ -159,8 +158,8 @@ int KernelTypes::tracepoint_arguments(std::string_view name) const {
   return static_cast<int>(prototype.members) - 1;
 }
 
-bool KernelTypes::has_function(std::string_view name) const {
-  return find(BTF_KIND_FUNC, name).kind == BTF_KIND_FUNC;
+std::uint32_t KernelTypes::function_id(std::string_view name) const {
+  return find(BTF_KIND_FUNC, name).id;
 }
 
 EnumNames KernelTypes::enum_names(std::string_view name, std::string_view prefix) const {

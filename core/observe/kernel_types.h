@@ -27,13 +27,14 @@ class KernelTypes {
 
   // How many arguments the tracepoint has, its context pointer not counted; -1 where there is no such tracepoint.
   [[nodiscard]] int tracepoint_arguments(std::string_view name) const;
-  [[nodiscard]] bool has_function(std::string_view name) const;
+  [[nodiscard]] bool has_function(std::string_view name) const { return function_id(name) != 0; }
+  // By which a program names the function that it runs at; 0 where there is no such function.
+  [[nodiscard]] std::uint32_t function_id(std::string_view name) const;
   // Empty where the kernel has no such enumeration.
   [[nodiscard]] EnumNames enum_names(std::string_view name, std::string_view prefix) const;
 
  private:
   struct Type;
-  [[nodiscard]] Type at(std::size_t offset) const;
   [[nodiscard]] Type by_id(std::uint32_t id) const;
   [[nodiscard]] std::string_view name_at(std::uint32_t offset) const;
   // The first type of that kind and name; kind 0 (none) where there is none.

@@ -21,6 +21,7 @@ constexpr std::array kWords = {
     Words{"resets", "whether this host's TCP or its firewall sent a reset"},
     Words{"reset reasons", "why this host's TCP sent a reset"},
     Words{"retransmissions", "which connections retransmit"},
+    Words{"listener refusals", "which queue was full for each SYN that a listener refused: it is inferred from samples"},
     Words{"listener iterator", "queues of listeners at their exact length all the time: they are sampled less often"},
     Words{"sock_diag and counters", "drops and queues of listeners where BPF cannot run"},
 };
@@ -35,7 +36,7 @@ Method method(MethodId id, bool available, std::string detail) {
 std::vector<Method> methods_without_bpf(const Error& why) {
   std::vector<Method> methods;
   for (const MethodId id : {MethodId::handshakes, MethodId::drops, MethodId::resets, MethodId::reset_reasons,
-                            MethodId::retransmissions, MethodId::iterator}) {
+                            MethodId::retransmissions, MethodId::refusals, MethodId::iterator}) {
     methods.push_back(method(id, false, why.message()));
   }
   return methods;

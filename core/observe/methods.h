@@ -16,7 +16,7 @@ struct Method {
   std::string lost;    // what is not seen without it
 };
 
-enum class MethodId { handshakes, drops, resets, reset_reasons, retransmissions, iterator, samples };
+enum class MethodId { handshakes, drops, resets, reset_reasons, retransmissions, refusals, iterator, samples };
 
 // available: detail says by what; else why not.
 [[nodiscard]] Method method(MethodId id, bool available, std::string detail);

@@ -163,6 +163,8 @@ void Observation::begin() {
   state.sample(true);
   if (!state.trace) return;
   if (auto started = state.trace->start(); !started) state.trace_error = started.error();
+  state.methods = state.trace->methods();
+  state.methods.push_back(method_of_samples());
 }
 
 void Observation::sample() {
@@ -221,6 +223,9 @@ const std::vector<Method>& Observation::methods() const {
 
 std::vector<Method> probe_methods() {
   auto trace = Trace::open(0);
+  if (trace) {
+    if (const auto started = trace->start(); !started) trace = unexpected(started.error());
+  }
   std::vector<Method> methods = trace ? trace->methods() : methods_without_bpf(trace.error());
   methods.push_back(method_of_samples());
   return methods;

@@ -47,7 +47,8 @@ class Observation {
   std::unique_ptr<State> state_;
 };
 
-// What this kernel and this user could observe, without observing: for `hostcheck doctor`. Loads the programs once.
+// What this kernel and this user could observe, without observing: for `hostcheck doctor`. Loads and attaches the
+// programs for a moment.
 [[nodiscard]] std::vector<Method> probe_methods();
 
 }  // namespace hostcheck::observe

@@ -1,12 +1,16 @@
 #include "core/observe/trace.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <observe.skel.h>
 #include <time.h>
+
+#include "core/observe/refusals.h"
 
 namespace hostcheck::observe {
 namespace {
@@ -71,6 +75,7 @@ Error load_error(int error, std::string_view what) {
 struct Trace::State {
   observe_bpf* skeleton = nullptr;
   std::vector<Method> methods;
+  std::optional<RefusalPoints> refusals;
   std::uint64_t started_ns = 0;
   bool has_drop_reasons = false;
   bool has_reset_reasons = false;
@@ -146,6 +151,9 @@ bool Trace::State::choose(const KernelTypes& types, bool with_iterator) {
   const bool synack = choice.at_tracepoint("tcp_retransmit_synack", 2, programs.observe_retransmit_synack);
   choice.tell(MethodId::retransmissions, data && synack, "tracepoints tcp_retransmit_skb, tcp_retransmit_synack");
 
+  refusals.emplace(*skeleton, types);
+  methods.push_back(refusals->told());
+
   const bool iterates = types.has_function("bpf_iter_tcp");
   has_iterator = iterates && with_iterator;
   bpf_program__set_autoload(programs.observe_listeners, has_iterator);
@@ -188,6 +196,11 @@ Result<Trace> Trace::open(std::uint32_t netns) {
 }
 
 Result<void> Trace::start() {
+  state_->refusals->attach();
+  const Method refusals = state_->refusals->told();
+  std::replace_if(
+      state_->methods.begin(), state_->methods.end(), [&](const Method& each) { return each.name == refusals.name; },
+      refusals);
   if (const int failed = observe_bpf::attach(state_->skeleton); failed != 0) {
     return unexpected(load_error(-failed, "attach"));
   }
@@ -201,6 +214,8 @@ Result<TraceRecord> Trace::stop() {
   record.ended_ns = monotonic_ns();
   record.has_drop_reasons = state_->has_drop_reasons;
   record.has_reset_reasons = state_->has_reset_reasons;
+  record.has_refused_syns = state_->refusals->sees_syns();
+  record.has_refused_acks = state_->refusals->sees_acks();
   record.drop_reasons = state_->drop_reasons;
   record.reset_reasons = state_->reset_reasons;
   observe_bpf::detach(state_->skeleton);

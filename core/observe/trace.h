@@ -32,6 +32,8 @@ struct TraceRecord {
   observe_lost lost{};
   bool has_drop_reasons = false;   // the kernel tells reasons (5.17 and later)
   bool has_reset_reasons = false;  // 6.10 and later
+  bool has_refused_syns = false;   // refused_syns of flows and services are counted
+  bool has_refused_acks = false;   // likewise refused_acks
   EnumNames drop_reasons;          // of the running kernel, without SKB_DROP_REASON_
   EnumNames reset_reasons;         // likewise, without SK_RST_REASON_
 };
@@ -52,7 +54,7 @@ class Trace {
   Trace& operator=(Trace&&) noexcept;
   ~Trace();
 
-  // Events count from here on.
+  // Events count from here on. Methods may have become fewer then.
   [[nodiscard]] Result<void> start();
   // Detaches the programs and reads the maps.
   [[nodiscard]] Result<TraceRecord> stop();

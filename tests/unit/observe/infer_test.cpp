@@ -137,7 +137,9 @@ TEST(InferReason, AFullHalfOpenQueueNeedsCookiesOff) {
   EXPECT_EQ(infer_reason(at(listener), around).reason, SynReason::listener_refused);
   around.syncookies = 0;
   EXPECT_EQ(infer_reason(at(listener), around).reason, SynReason::syn_queue_full);
-  listener.half_open_max = 128;
+  listener.half_open_max = 128;  // where older kernels stop
+  EXPECT_EQ(infer_reason(at(listener), around).reason, SynReason::syn_queue_full);
+  listener.half_open_max = 127;
   EXPECT_EQ(infer_reason(at(listener), around).reason, SynReason::listener_refused);
   around.max_syn_backlog = 16;  // the last quarter is kept for proven peers
   listener.half_open_max = 12;
@@ -210,6 +212,57 @@ TEST(InferReason, WithoutAWordTheWitnessesAroundDecide) {
   story.drop_reason = "";  // a kernel without reasons, on which a refused SYN is a drop event too
   story.listener = &listener;
   EXPECT_EQ(infer_reason(story, around).reason, SynReason::accept_queue_full);
+}
+
+SynStory refused(std::uint32_t accept_queue, std::uint32_t half_open) {
+  SynStory story;
+  story.refusal = Refusal{accept_queue, 128, half_open};
+  return story;
+}
+
+TEST(InferReason, TellsWhichConditionOfTheListenerBound) {
+  Surroundings around(blue());
+  around.syncookies = 1;
+  around.max_syn_backlog = 1024;
+  const SynVerdict verdict = infer_reason(refused(129, 0), around);
+  EXPECT_EQ(verdict.reason, SynReason::accept_queue_full);
+  EXPECT_EQ(verdict.certainty, Certainty::seen);
+  EXPECT_THAT(verdict.witnesses, HasSubstr("its SYN: accept queue 129 of 128, half-open 0"));
+  // Cookies answer what the half-open queue cannot hold: it is never what binds.
+  EXPECT_EQ(infer_reason(refused(129, 500), around).reason, SynReason::accept_queue_full);
+  EXPECT_EQ(infer_reason(refused(128, 500), around).reason, SynReason::listener_refused);
+
+  around.syncookies = 0;
+  EXPECT_EQ(infer_reason(refused(0, 129), around).reason, SynReason::syn_queue_full);
+  EXPECT_EQ(infer_reason(refused(129, 129), around).reason, SynReason::syn_queue_full);
+  EXPECT_EQ(infer_reason(refused(0, 128), around).reason, SynReason::syn_queue_full);
+  EXPECT_EQ(infer_reason(refused(129, 128), around).reason, SynReason::accept_queue_full);
+  EXPECT_EQ(infer_reason(refused(0, 127), around).reason, SynReason::listener_refused);
+}
+
+TEST(InferReason, KnowsTheLastQuarterThatIsKept) {
+  Surroundings around(blue());
+  around.syncookies = 0;
+  around.max_syn_backlog = 32;
+  EXPECT_EQ(infer_reason(refused(0, 24), around).reason, SynReason::listener_refused);
+  const SynVerdict verdict = infer_reason(refused(0, 25), around);
+  EXPECT_EQ(verdict.reason, SynReason::syn_queue_full);
+  EXPECT_EQ(verdict.certainty, Certainty::seen);
+  EXPECT_THAT(verdict.witnesses, HasSubstr("tcp_max_syn_backlog 32"));
+}
+
+TEST(InferReason, ARefusalThatWasTracedBeatsADropWithoutAWordAndNoOther) {
+  Surroundings around(blue());
+  around.syncookies = 0;
+  SynStory story = dropped("NOT_SPECIFIED");
+  story.stage = HandshakeStage::ack;
+  story.refusal = Refusal{129, 128, 200};
+  const SynVerdict verdict = infer_reason(story, around);
+  EXPECT_EQ(verdict.reason, SynReason::accept_queue_full) << "the half-open queue is no reason for a last ACK";
+  EXPECT_EQ(verdict.certainty, Certainty::seen);
+  EXPECT_THAT(verdict.witnesses, HasSubstr("its last ACK"));
+  story.drop_reason = "IP_RPFILTER";
+  EXPECT_EQ(infer_reason(story, around).reason, SynReason::reverse_path_filter);
 }
 
 }  // namespace
