@@ -35,6 +35,15 @@ struct vlan_info {
 	struct vlan_group grp;
 };
 
+/* The same as older compilers of BTF describe an array of two dimensions. */
+struct vlan_group___flat {
+	struct net_device **vlan_devices_arrays[16];
+};
+
+struct vlan_info___flat {
+	struct vlan_group___flat grp;
+};
+
 struct net_device {
 	int ifindex;
 	struct vlan_info *vlan_info; /* absent in kernels without VLAN devices */

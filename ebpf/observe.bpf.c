@@ -37,13 +37,18 @@ static __always_inline struct net_device *vlan_device(struct net_device *device,
 	struct net_device **part = NULL;
 	struct net_device *found = NULL;
 	struct vlan_info *info;
+	__u32 offset;
 	if (!bpf_core_field_exists(device->vlan_info))
 		return NULL;
 	info = BPF_CORE_READ(device, vlan_info);
 	if (!info)
 		return NULL;
 	__u32 slot = (tag & VLAN_TAG_OF_PROVIDER ? 8 : 0) + (tag & VLAN_NUMBER) / 512;
-	const char *arrays = (const char *)info + bpf_core_field_offset(struct vlan_info, grp.vlan_devices_arrays);
+	if (bpf_core_field_exists(struct vlan_info, grp.vlan_devices_arrays))
+		offset = bpf_core_field_offset(struct vlan_info, grp.vlan_devices_arrays);
+	else
+		offset = bpf_core_field_offset(struct vlan_info___flat, grp.vlan_devices_arrays);
+	const char *arrays = (const char *)info + offset;
 	if (bpf_probe_read_kernel(&part, sizeof(part), arrays + slot * sizeof(part)) || !part)
 		return NULL;
 	if (bpf_probe_read_kernel(&found, sizeof(found), part + (tag & VLAN_NUMBER) % 512))
