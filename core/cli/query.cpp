@@ -11,6 +11,7 @@
 #include "core/cli/exit_status.h"
 #include "core/cli/prompt.h"
 #include "core/conclude/sample.h"
+#include "core/facts/probe.h"
 #include "core/gather/gather.h"
 #include "core/observe/observation.h"
 #include "core/report/layout.h"
@@ -75,7 +76,11 @@ int answer(const std::string& sql, const QueryOptions& options) {
     observed = observed || table.wants_observation() || observe::is_observation_table(name);
   }
   const auto window = options.observe.value_or(observed ? kDefaultWindow : std::chrono::milliseconds{0});
-  const facts::Facts facts = conclude::sample(*request, *namespaces, window, conclude::sleep_through);
+  facts::Facts facts = conclude::sample(*request, *namespaces, window, conclude::sleep_through);
+  for (const auto& [name, table] : read) {
+    if (!facts::is_asked_table(name)) continue;
+    facts.add_absence(name, "", make_error(ErrorCode::unsupported, "", "", "only hostcheck run fills it"));
+  }
   database->use(facts);
   sql::Limits limits;
   limits.time = std::chrono::milliseconds(60'000);  // a person is waiting, not a catalogue of rules

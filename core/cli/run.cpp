@@ -302,7 +302,8 @@ int run(const RunOptions& options) {
   database.use(facts);
   plugin::Session plugins(plan.plugins, facts, database, plugin_deadline(start, options));
   std::vector<CheckResult> results = run_checks(plan, facts, database, watch, plugins);
-  plugin::SessionResult said = plugins.finish();
+  plugin::SessionResult said = plugins.finish(facts);
+  database.use(facts);  // with plugin_facts
   std::move(said.results.begin(), said.results.end(), std::back_inserter(results));
   tell_failures(plan, std::move(said.failures), catalogue, results);
   conclude::Probing(probes_of(options, watch), plan.rules, *namespaces, facts, database).run(results);

@@ -11,6 +11,7 @@
 #include "core/facts/netfilter.h"
 #include "core/facts/nic.h"
 #include "core/facts/observation.h"
+#include "core/facts/plugin_fact.h"
 #include "core/facts/probe.h"
 #include "core/facts/probe_connect.h"
 #include "core/facts/probe_dns.h"
@@ -65,6 +66,7 @@ std::span<const TableInfo* const> catalogue() {
       &NicSettings::table(),
       &NicStatistic::table(),
       &PathStep::table(),
+      &PluginFact::table(),
       &PolicyRule::table(),
       &Pressure::table(),
       &ProbeConnect::table(),

@@ -98,7 +98,8 @@ class Tester {
     const std::vector<Plugin> plugins = {with_params(plugin_, test.params)};
     database_.use(test.facts);
     Session session(plugins, test.facts, database_, Clock::now() + 2 * kLargestTime);
-    const SessionResult said = session.finish();
+    facts::Facts brought;
+    const SessionResult said = session.finish(brought);
     for (const CheckResult& each : said.results) {
       shown_[each.id].fired += each.outcome == Outcome::finding ? 1 : 0;
       shown_[each.id].clear += each.outcome == Outcome::clear ? 1 : 0;

@@ -10,12 +10,6 @@ namespace hostcheck::plugin {
 struct SessionResult {
   std::vector<checks::CheckResult> results;  // of every wanted check, in no order
   std::vector<checks::Finding> failures;     // hostcheck.plugin_failed, one for each plugin that failed
-  // Rows that plugins brought: plugin, table, cells.
-  struct Row {
-    std::string plugin;
-    SaidRow row;
-  };
-  std::vector<Row> rows;
 };
 
 class Session {
@@ -26,7 +20,8 @@ class Session {
           Clock::time_point deadline);
   // Lets the children go on; never waits.
   void pump() { runner_.pump(); }
-  [[nodiscard]] SessionResult finish();
+  // The rows that plugins brought go into the table plugin_facts of `brought`; a plugin that failed is absent there.
+  [[nodiscard]] SessionResult finish(facts::Facts& brought);
 
  private:
   const facts::Facts& facts_;

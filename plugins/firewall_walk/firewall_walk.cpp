@@ -16,7 +16,7 @@ constexpr std::string_view kId = "netfilter.drops_service_port";
 constexpr std::size_t kMostWalks = 64;
 
 struct Lost {
-  std::string_view netns, peer, local, ifname, place;
+  std::string_view netns, peer, local, ifname, place, stage;
   std::int64_t peer_port = 0, port = 0, attempts = 0;
 };
 
@@ -59,7 +59,8 @@ Facts read(const hostcheck::Input& input) {
                                          {"local_port", &Lost::port},
                                          {"attempts", &Lost::attempts},
                                          {"ifname", &Lost::ifname},
-                                         {"drop_place", &Lost::place}});
+                                         {"drop_place", &Lost::place},
+                                         {"stage", &Lost::stage}});
   facts.listeners = input.rows<Listener>("listeners", {{"netns", &Listener::netns}, {"port", &Listener::port}});
   facts.owners = input.rows<Listener>("owners", {{"netns", &Listener::netns},
                                                  {"port", &Listener::port},
@@ -71,8 +72,8 @@ Facts read(const hostcheck::Input& input) {
                 {"priority", &Rule::priority}, {"position", &Rule::position}, {"text", &Rule::text},
                 {"verdict", &Rule::verdict},   {"target", &Rule::target},     {"protocol", &Rule::protocol},
                 {"sport", &Rule::sport},       {"dport", &Rule::dport},       {"src", &Rule::src},
-                {"dst", &Rule::dst},           {"iif", &Rule::iif},           {"ct_state", &Rule::ct_state},
-                {"plain", &Rule::plain},       {"counted", &Rule::packets}});
+                {"dst", &Rule::dst},           {"iif", &Rule::iif},           {"oif", &Rule::oif},
+                {"ct_state", &Rule::ct_state}, {"plain", &Rule::plain},       {"counted", &Rule::packets}});
   facts.chains = input.rows<Chain>("chains", {{"netns", &Chain::netns},
                                               {"backend", &Chain::backend},
                                               {"family", &Chain::family},
@@ -113,6 +114,12 @@ int weight(const Suspect& suspect, std::string_view place) {
   return place == "nft_do_chain" && !nft ? weight - 8 : weight;
 }
 
+// What was dropped of this handshake.
+Packet packet_of(const Lost& lost) {
+  if (lost.stage == "synack") return {lost.local, lost.peer, lost.port, lost.peer_port, "", true, false};
+  return {lost.peer, lost.local, lost.peer_port, lost.port, lost.ifname, false, lost.stage != "ack"};
+}
+
 Verdict find_rule(const Facts& facts, std::string_view netns, const Port& port) {
   std::vector<const Rule*> rules;
   std::vector<const Chain*> chains;
@@ -128,7 +135,7 @@ Verdict find_rule(const Facts& facts, std::string_view netns, const Port& port) 
   std::set<std::string> all;
   for (std::size_t at = 0; at < port.lost.size() && at < kMostWalks; ++at) {
     const Lost& lost = *port.lost[at];
-    for (const Suspect& each : ruleset.walk({lost.peer, lost.local, lost.peer_port, lost.port, lost.ifname})) {
+    for (const Suspect& each : ruleset.walk(packet_of(lost))) {
       all.insert(words_of(each));
       if (each.rule != nullptr && for_certain_sources(*each.rule)) verdict.on_purpose = true;
       if (weight(each, lost.place) <= best) continue;

@@ -92,11 +92,12 @@ Match interface_in(std::string_view list, std::string_view name) {
   });
 }
 
-// A first SYN is new; whether connection tracking takes it for invalid or leaves it untracked is not known.
-Match state_in(std::string_view list) {
-  return any_of(list, [](std::string_view item) {
-    if (item == "new") return Match::yes;
-    return item == "established" || item == "related" ? Match::no : Match::maybe;
+// A first SYN is new, what follows is established; whether connection tracking takes it for invalid or leaves it
+// untracked is not known.
+Match state_in(std::string_view list, bool first) {
+  return any_of(list, [&](std::string_view item) {
+    if (item == (first ? "new" : "established")) return Match::yes;
+    return item == "established" || item == "related" || item == "new" ? Match::no : Match::maybe;
   });
 }
 
@@ -134,6 +135,7 @@ Match matches(const Rule& rule, const Packet& packet) {
   match = weaker(match, port_in(rule.sport, packet.source_port));
   match = weaker(match, address_in(rule.src, packet.source));
   match = weaker(match, address_in(rule.dst, packet.destination));
-  match = weaker(match, interface_in(rule.iif, packet.interface));
-  return weaker(match, state_in(rule.ct_state));
+  // Which interface a SYN-ACK was about to leave by is not told.
+  match = weaker(match, interface_in(packet.outgoing ? rule.oif : rule.iif, packet.outgoing ? "" : packet.interface));
+  return weaker(match, state_in(rule.ct_state, packet.first));
 }

@@ -10,17 +10,19 @@ inline Match weaker(Match a, Match b) {
   return a < b ? a : b;
 }
 
-// A SYN as the observation saw it.
+// A packet of a handshake as the observation saw it.
 struct Packet {
   std::string_view source, destination;  // addresses as text
   std::int64_t source_port = 0, destination_port = 0;
   std::string_view interface;  // that it came in by; "" where it was not told
+  bool outgoing = false;       // the SYN-ACK
+  bool first = true;           // the SYN, new to connection tracking
 };
 
 // One row of netfilter_rules.
 struct Rule {
   std::string_view netns, backend, family, table, chain, hook, text, verdict, target;
-  std::string_view protocol, sport, dport, src, dst, iif, ct_state;
+  std::string_view protocol, sport, dport, src, dst, iif, oif, ct_state;
   std::int64_t priority = 0, position = 0, packets = -1;  // packets: counted meanwhile, -1 without a counter
   bool plain = false;
 };

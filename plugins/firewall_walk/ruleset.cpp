@@ -1,6 +1,7 @@
 #include "ruleset.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace {
 
@@ -9,8 +10,12 @@ constexpr int kDeepest = 16;
 // A packet tries at most so many rules here; more are a ruleset that only the kernel can walk.
 constexpr int kMostSteps = 200'000;
 
+// Order of the hooks: those of packets that come in, then those of packets that leave.
+constexpr int kFirstOutgoing = 3;
 int stage_of(std::string_view hook) {
-  return hook == "ingress" ? 0 : hook == "prerouting" ? 1 : hook == "input" ? 2 : -1;
+  constexpr std::string_view kHooks[] = {"ingress", "prerouting", "input", "output", "postrouting"};
+  const auto found = std::find(std::begin(kHooks), std::end(kHooks), hook);
+  return found == std::end(kHooks) ? -1 : static_cast<int>(found - std::begin(kHooks));
 }
 
 bool ends_chain(std::string_view verdict) {
@@ -88,6 +93,7 @@ std::vector<Suspect> Ruleset::walk(const Packet& packet) const {
   const bool six = packet.source.find(':') != std::string_view::npos;
   for (const Body* base : bases_) {
     const std::string_view family = std::get<1>(base->name);
+    if (packet.outgoing != (stage_of(base->hook) >= kFirstOutgoing)) continue;
     if (family == "bridge" || family == "arp" || family == (six ? "ip" : "ip6")) continue;
     walk.unsure = false;
     const End end = through(*base, walk, Match::yes, "", 0);

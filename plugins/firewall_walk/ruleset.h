@@ -27,7 +27,7 @@ class Ruleset {
   // Rows of one namespace; they have to outlive it. Rules in order of their positions.
   Ruleset(const std::vector<const Rule*>& rules, const std::vector<const Chain*>& chains);
 
-  // From ingress through prerouting to input.
+  // From ingress through prerouting to input; an outgoing packet through output and postrouting.
   [[nodiscard]] std::vector<Suspect> walk(const Packet& packet) const;
 
  private:

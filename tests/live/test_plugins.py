@@ -49,6 +49,19 @@ FAILURES = {
 }
 
 
+RULE = """
+id       = "hostcheck.brought"
+title    = "A fixture brought a fact"
+severity = "info"
+claim    = "state"
+query    = '''
+SELECT plugin, data ->> 'way' AS way, data ->> 'level' AS level FROM plugin_facts WHERE "table" = 'fixtures'
+'''
+subject  = ["plugin"]
+summary  = "{way} has level {level}"
+"""
+
+
 def text_of(path):
     """The file's text; "" where it is gone."""
     try:
@@ -140,6 +153,24 @@ class Plugins(unittest.TestCase):
         self.assertIn(FAILED, support.run(support.HOSTCHECK, "explain", FAILED))
         rules = json.loads(support.run(support.HOSTCHECK, "checks", "--plugins", folder, "--format", "json"))
         self.assertIn("hostcheck.fixture_crash", {each["id"] for each in rules})
+
+    def test_rules_read_the_facts_that_a_plugin_brings(self):
+        rules = tempfile.mkdtemp(prefix="hc-rules-")
+        self.addCleanup(shutil.rmtree, rules)
+        os.chmod(rules, 0o755)
+        with open(os.path.join(rules, "hostcheck.brought.toml"), "w") as file:
+            file.write(RULE)
+        report, _ = self.report(self.folder("well"), "--rules", rules, "--only", "hostcheck.*")
+        found = [each for each in report["findings"] if each["id"] == "hostcheck.brought"]
+        self.assertEqual([each["summary"] for each in found], ["well has level 3"])
+        # Without the plugin there is nothing; when it fails it is unknown, never clear.
+        report, _ = self.report(self.folder(), "--rules", rules, "--only", "hostcheck.*")
+        self.assertEqual(self.outcomes(report)["hostcheck.brought"]["outcome"], "clear")
+        report, _ = self.report(self.folder("crash"), "--rules", rules, "--only", "hostcheck.*")
+        self.assertEqual(self.outcomes(report)["hostcheck.brought"]["outcome"], "unknown")
+        self.assertIn("SIGSEGV", self.outcomes(report)["hostcheck.brought"]["reason"])
+        done = subprocess.run([support.HOSTCHECK, "query", "SELECT * FROM plugin_facts"], capture_output=True, text=True)
+        self.assertIn("only hostcheck run fills it", done.stderr)
 
     def test_the_budget_holds_whatever_they_do(self):
         folder = self.folder("well", "hang", "spin", "close_pipe", "flood_words", "flood_findings", "allocate")
