@@ -5,8 +5,8 @@
 #include "maps.h"
 #include "packet.h"
 
-/* The same packet passes several devices of a namespace (bridge port and bridge) within microseconds; TCP repeats a SYN after
- * 200 ms at the earliest. */
+/* The same packet passes several devices of a namespace (bridge port and bridge) within microseconds. Time alone does not tell it
+ * from a repetition: a SYN that is answered by a bare ACK is sent again after two ticks. */
 #define SAME_PACKET_NS 20000000ULL
 
 static __always_inline __u32 connection_hash(const struct packet *packet)
@@ -163,7 +163,9 @@ static __noinline int on_syn(const unsigned char *head, struct packet *packet, i
 		runs_back = has_timestamp && flow->has_timestamp && (__s32)(ts_value - flow->ts_value) < 0;
 		begin_again(flow, now);
 	} else {
-		if (now - (inward ? flow->pass_ns[0] : flow->pass_ns[1]) < SAME_PACKET_NS)
+		__u64 passed_ns = inward ? flow->pass_ns[0] : flow->pass_ns[1];
+		__u32 passed = inward ? flow->pass_ifindex[0] : flow->pass_ifindex[1];
+		if (passed != packet->ifindex && now - passed_ns < SAME_PACKET_NS)
 			return 0;
 		repeated = (inward ? flow->syns_in : flow->syns_out) > 0;
 	}
@@ -172,11 +174,13 @@ static __noinline int on_syn(const unsigned char *head, struct packet *packet, i
 		flow->sequence = packet->sequence;
 		if (inward) {
 			flow->pass_ns[0] = now;
+			flow->pass_ifindex[0] = packet->ifindex;
 			flow->has_timestamp = (__u8)has_timestamp;
 			flow->ts_value = ts_value;
 			flow->syns_in++;
 		} else {
 			flow->pass_ns[1] = now;
+			flow->pass_ifindex[1] = packet->ifindex;
 			flow->syns_out++;
 		}
 	}

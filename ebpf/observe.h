@@ -35,6 +35,7 @@ struct observe_flow {
 	__u64 last_ns;  /* of the last SYN seen */
 	__u64 answered_ns; /* of the first SYN-ACK, 0: none */
 	__u64 pass_ns[2];  /* of the last SYN in each observe_direction, to know it again on another device */
+	__u32 pass_ifindex[2]; /* of the device that saw it first */
 	__u64 drop_place; /* kernel address where the last drop of one of its SYNs was reported */
 	__u64 ack_drop_place; /* of one of its packets without SYN */
 	__u64 synack_drop_place; /* of one of the SYN-ACKs */
