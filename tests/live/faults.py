@@ -18,8 +18,12 @@ def forever():
         time.sleep(1)
 
 
-def listen(address, port, backlog, family=socket.AF_INET):
-    server = socket.socket(family)
+def family_of(address):
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+def listen(address, port, backlog):
+    server = socket.socket(family_of(address))
     server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     server.bind((address, port))
     server.listen(backlog)
@@ -44,11 +48,11 @@ def slow(address, port, backlog, pause_s):
         time.sleep(float(pause_s))
 
 
-def keeper(address, port, descriptors=0):
+def keeper(address, port, descriptors=0, backlog=512):
     """Accepts everything and keeps it, never reads; with a limit of descriptors it stops accepting there."""
     if int(descriptors):
         resource.setrlimit(resource.RLIMIT_NOFILE, (int(descriptors), int(descriptors)))
-    server = listen(address, int(port), 512)
+    server = listen(address, int(port), int(backlog))
     ready()
     kept = []
     while True:
@@ -78,7 +82,7 @@ def crowd(address, port, count, source=None, pause_s=0.0):
     """Connects count times at once, and keeps what it gets."""
     clients = []
     for _ in range(int(count)):
-        client = socket.socket()
+        client = socket.socket(family_of(address))
         if source:
             client.bind((source, 0))
         client.setblocking(False)
