@@ -19,6 +19,7 @@ struct Kind {
 [[nodiscard]] const Kind& gateway_kind();
 [[nodiscard]] const Kind& listener_kind();
 [[nodiscard]] const Kind& pmtu_kind();
+[[nodiscard]] const Kind& sweep_kind();
 [[nodiscard]] const Kind& trace_kind();
 
 }  // namespace hostcheck::probe

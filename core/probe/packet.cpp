@@ -15,6 +15,7 @@ constexpr std::size_t kAdjustment = 2;  // bytes of data that set the checksum
 constexpr std::uint16_t kDontFragment = 0x4000;
 constexpr std::uint16_t kMoreFragments = 0x2000;
 constexpr std::uint8_t kSyn = 0x02;
+constexpr std::uint8_t kRst = 0x04;
 
 void put16(std::span<std::uint8_t> data, std::size_t at, std::uint32_t value) {
   data[at] = static_cast<std::uint8_t>(value >> 8U);
@@ -114,6 +115,19 @@ Bytes make_syn(const Envelope& envelope, Ports ports, std::uint32_t sequence, st
   tcp[20] = 2;  // maximum segment size
   tcp[21] = 4;
   put16(tcp, 22, envelope.destination.family() == Family::ipv4 ? 1460 : 1440);
+  put16(tcp, 16, internet_checksum(tcp, pseudo_sum(envelope, Transport::tcp, tcp.size())));
+  return out;
+}
+
+Bytes make_reset(const Envelope& envelope, Ports ports, std::uint32_t sequence) {
+  Bytes out = with_header(envelope, Transport::tcp, 0);
+  const auto tcp = std::span(out).subspan(ip_header_size(envelope.destination.family()));
+  put16(tcp, 0, ports.source);
+  put16(tcp, 2, ports.destination);
+  put32(tcp, 4, sequence);
+  tcp[12] = static_cast<std::uint8_t>(kTcpHeader / 4) << 4U;
+  tcp[13] = kRst;
+  std::fill(tcp.begin() + 20, tcp.end(), std::uint8_t{1});  // no operation
   put16(tcp, 16, internet_checksum(tcp, pseudo_sum(envelope, Transport::tcp, tcp.size())));
   return out;
 }

@@ -45,6 +45,8 @@ struct Ports {
 // Each makes a packet of `size` bytes in all (not below smallest_packet, at most 65535), zeros where nothing else is
 // said. A SYN with this initial sequence number and a maximum segment size option; data follows where size asks for it.
 [[nodiscard]] Bytes make_syn(const Envelope& envelope, Ports ports, std::uint32_t sequence, std::size_t size);
+// A RST without data, which takes back a SYN when its sequence number is the SYN's plus one.
+[[nodiscard]] Bytes make_reset(const Envelope& envelope, Ports ports, std::uint32_t sequence);
 // A datagram whose checksum is `checksum` (1 to 65534): its first two bytes of data see to that.
 [[nodiscard]] Bytes make_datagram(const Envelope& envelope, Ports ports, std::uint16_t checksum, std::size_t size);
 // An echo request whose checksum is `checksum` (1 to 65534), in the same way.
