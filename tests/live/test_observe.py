@@ -2,6 +2,7 @@
 """What the kernel throws away while hostcheck watches: each cause is made in namespaces, and counted a second way."""
 
 import json
+import os
 import signal
 import socket
 import struct
@@ -9,7 +10,7 @@ import subprocess
 import time
 
 import support
-from observe_lab import (BOTH, OTHER_PORT, PORT, V4, Lab, Watch, data_segment, held_ids, inside, raw_socket, segment,
+from observe_lab import (BOTH, OTHER_PORT, PORT, V4, Lab, Watch, data_segment, held_ids, raw_socket, segment,
                          sockets, tcp_counter)
 from support import Netns, wait_for
 
