@@ -148,12 +148,13 @@ void judge(const Rule& rule, const facts::Facts& facts, sql::Database& database,
     result.reason = "needs an observation, --observe is 0";
     return;
   }
-  if (const auto table = not_asked(*reads, facts)) {
+  const facts::Request needed = without_descriptive(*reads, rule.descriptive);
+  if (const auto table = not_asked(needed, facts)) {
     result.outcome = Outcome::skipped;
     result.reason = fmt::format("--target: nothing to send was named, and no finding asked for what fills {}", *table);
     return;
   }
-  if (const auto table = not_gathered(*reads, facts)) {
+  if (const auto table = not_gathered(needed, facts)) {
     return fail(result, make_error(ErrorCode::failed, "", "", fmt::format("table {} was not gathered", *table)));
   }
   auto answer = database.run(rule.query, parameters_of(rule));
@@ -167,7 +168,7 @@ void judge(const Rule& rule, const facts::Facts& facts, sql::Database& database,
     add_parameters(rule, finding->evidence);
     result.findings.push_back(*std::move(finding));
   }
-  const auto gaps = find_gaps(without_descriptive(*reads, rule.descriptive), facts);
+  const auto gaps = find_gaps(needed, facts);
   if (!result.findings.empty()) {
     result.outcome = Outcome::finding;
     if (gaps) result.reason = "not judged: " + gaps->reason;
