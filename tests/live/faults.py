@@ -181,7 +181,7 @@ def flows(address, first_port, count, rate):
 
 def unread(address, port):
     """A UDP socket that nobody reads."""
-    receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    receiver = socket.socket(family_of(address), socket.SOCK_DGRAM)
     receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     receiver.bind((address, int(port)))
     ready()

@@ -1,46 +1,18 @@
 #!/usr/bin/env python3
 """What the report names live, with port, peer and count: programs that do not accept, floods, causes side by side."""
 
-import json
 import socket
-import subprocess
-import sys
 
 import support
-from observe_lab import LINKS, OTHER_PORT, PORT, V4, Lab, Watch, for_both, inside, raw_socket, segment, sockets, tcp_counter
+from observe_lab import OTHER_PORT, PORT, Watch, for_both, inside, raw_socket, segment, sockets, tcp_counter
+from report_lab import ReportLab
 from support import wait_for
-from test_faults import FAULTS
 
 support.need_root()
 support.need_programs("ip", "nft", "ss")
 
 
-class Reports(Lab):
-    def report(self, observe="2500ms"):
-        """hostcheck run on the server, once it watches."""
-        process = subprocess.Popen([support.HOSTCHECK, "run", "--netns", self.server.name, "--observe", observe, "--probe", "off",
-                                    "--format", "json"], stdout=subprocess.PIPE, text=True)
-        self.addCleanup(process.stdout.close)
-        self.addCleanup(process.kill)
-        wait_for(lambda: Watch.links_of(process.pid) >= LINKS, "the window")
-        return process
-
-    def findings(self, process):
-        report = json.loads(process.communicate(timeout=60)[0])
-        return {each["id"]: each for each in report["findings"] if each["status"] != "refuted"}
-
-    def evidence(self, finding, what):
-        return next(each["value"] for each in finding["evidence"] if each["what"].startswith(what))
-
-    def fault(self, *words):
-        process = self.server.popen(sys.executable, "-B", FAULTS, *words, stdout=subprocess.PIPE, text=True)
-        self.assertEqual(process.stdout.readline(), "ready\n")
-        process.stdout.close()
-        return process
-
-    def local(self, family, port=PORT):
-        return "%s:%d" % (family.server if family is V4 else "[%s]" % family.server, port)
-
+class Reports(ReportLab):
     @for_both
     def test_a_process_at_its_limit_of_descriptors(self, family):
         self.fault("keeper", family.server, PORT, 20, 8)
@@ -161,21 +133,6 @@ class Reports(Lab):
         self.assertEqual(self.evidence(overflow, "addresses that got no answer"), "%s (20)" % family.client)
         self.assertEqual(self.evidence(blocked, "clients that got no answer"), "%s (10)" % family.client)
         self.assert_near(self.evidence(blocked, "SYNs to the port"), 20)
-
-    @for_both
-    def test_resets_of_a_firewall_are_counted(self, family):
-        program = ("iptables" if family is V4 else "ip6tables") + "-legacy"
-        support.need_programs(program)
-        self.server.exec(program, "-A", "INPUT", "-p", "tcp", "--dport", PORT, "-j", "REJECT", "--reject-with", "tcp-reset")
-        self.keep(family.listen(self.server, PORT, 64))
-        watch = Watch(self.server, "resets", "unanswered_syns", window_ms=900)
-        self.keep(family.connects(self.client, PORT, 30))
-        seen = watch.result()
-        rows = [each for each in seen["resets"] if each["local_port"] == PORT]
-        self.assertEqual({(each["direction"], each["by"], each["peer"]) for each in rows}, {("out", "firewall", family.client)})
-        out = self.server.exec(program, "-L", "INPUT", "-nvx").splitlines()
-        self.assert_near(sum(each["packets"] for each in rows), int(next(each for each in out if "dpt:" in each).split()[0]))
-        self.assertEqual(self.unanswered(seen), [])
 
 
 if __name__ == "__main__":
