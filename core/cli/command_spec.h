@@ -45,7 +45,10 @@ struct CommandSpec {
 };
 
 [[nodiscard]] CommandSpec run_spec();
+[[nodiscard]] CommandSpec path_spec();
 [[nodiscard]] CommandSpec probe_spec();
+// Of --target and of path's TARGET; throws Wrong.
+[[nodiscard]] conclude::NamedTarget named_target(const std::string& name, const std::string& text);
 [[nodiscard]] CommandSpec query_spec();
 [[nodiscard]] CommandSpec tables_spec();
 [[nodiscard]] CommandSpec checks_spec();

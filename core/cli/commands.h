@@ -6,6 +6,7 @@
 namespace hostcheck::cli {
 
 [[nodiscard]] int run(const RunOptions& options);
+[[nodiscard]] int path(const PathOptions& options);
 [[nodiscard]] int probe(const ProbeOptions& options);
 [[nodiscard]] int query(const QueryOptions& options);
 [[nodiscard]] int tables(const TablesOptions& options);

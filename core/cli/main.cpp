@@ -11,6 +11,7 @@ namespace {
 
 struct Dispatch {
   int operator()(const RunOptions& options) const { return run(options); }
+  int operator()(const PathOptions& options) const { return path(options); }
   int operator()(const ProbeOptions& options) const { return probe(options); }
   int operator()(const QueryOptions& options) const { return query(options); }
   int operator()(const TablesOptions& options) const { return tables(options); }

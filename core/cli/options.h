@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/conclude/journey.h"
 #include "core/conclude/report.h"
 #include "core/conclude/target_plan.h"
 
@@ -47,6 +48,17 @@ struct RunOptions {
   bool verbose = false;
   bool show_suppressed = false;
   std::vector<conclude::Suppression> suppressions;
+};
+
+// The journey of a packet to a target.
+struct PathOptions {
+  RuleOptions rules;
+  conclude::NamedTarget target;
+  conclude::Traveller traveller;  // but for target, address and port
+  conclude::ProbeMode probe = conclude::ProbeMode::modest;
+  std::string netns;  // "" the present one, or a name
+  std::chrono::milliseconds budget{15'000};
+  std::string format = "text";
 };
 
 // One probe by hand.
@@ -102,7 +114,7 @@ struct CompletionOptions {
   std::string shell;
 };
 
-using Command = std::variant<RunOptions, ProbeOptions, QueryOptions, TablesOptions, ChecksOptions, ExplainOptions,
-                             TestOptions, NewOptions, DoctorOptions, CompletionOptions>;
+using Command = std::variant<RunOptions, PathOptions, ProbeOptions, QueryOptions, TablesOptions, ChecksOptions,
+                             ExplainOptions, TestOptions, NewOptions, DoctorOptions, CompletionOptions>;
 
 }  // namespace hostcheck::cli

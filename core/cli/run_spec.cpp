@@ -58,11 +58,10 @@ const std::vector<std::string>& colour_modes() {
   return all;
 }
 
-conclude::NamedTarget target(const std::string& text) {
-  auto parsed = probe::parse_target(text);
-  if (!parsed) throw Wrong{"--target '" + text + "': " + parsed.error().detail};
-  if (!parsed->port) throw Wrong{"--target '" + text + "': write it as HOST:PORT, an IPv6 address as [ADDRESS]:PORT"};
-  return {text, *std::move(parsed)};
+conclude::NamedTarget required_port(const std::string& text) {
+  conclude::NamedTarget target = named_target("--target", text);
+  if (target.parsed.port) return target;
+  throw Wrong{"--target '" + text + "': write it as HOST:PORT, an IPv6 address as [ADDRESS]:PORT"};
 }
 
 RunOptions finish(Raw& raw) {
@@ -78,7 +77,7 @@ RunOptions finish(Raw& raw) {
   options.netns = given.netns.value_or("");
   options.format = given.format.value_or(options.format);
   const std::string probe = given.probe.value_or("auto");
-  for (const std::string& each : given.target) options.targets.push_back(target(each));
+  for (const std::string& each : given.target) options.targets.push_back(required_port(each));
   options.output = given.output.value_or("");
   options.suppressions = std::move(given.suppress);
   options.roles = given.role;

@@ -169,6 +169,14 @@ std::string as_json(const conclude::Report& report) {
   return dump(out, 2);
 }
 
+std::string as_json(std::span<const checks::Finding> findings) {
+  return dump(list_of(findings), 2);
+}
+
+std::string as_json(std::span<const conclude::ProbeRecord> probes) {
+  return dump(list_of(probes), 2);
+}
+
 std::string as_ndjson(const conclude::Report& report) {
   const auto record = [](std::string_view kind, const Json& fields) {
     Json line{{"record", kind}};

@@ -1,6 +1,7 @@
 // A report as text for people and as JSON for machines. The same data in each.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,10 @@ namespace hostcheck::report {
 // One JSON object a line: first {"record": "run", ...}, then every finding, check and capability, last
 // {"record": "verdict", ...}.
 [[nodiscard]] std::string as_ndjson(const conclude::Report& report);
+
+// Parts of that object, for other commands: an array of its findings' or probes' form.
+[[nodiscard]] std::string as_json(std::span<const checks::Finding> findings);
+[[nodiscard]] std::string as_json(std::span<const conclude::ProbeRecord> probes);
 
 struct TextOptions {
   bool colour = false;           // of the first word of each finding

@@ -259,8 +259,9 @@ std::string text_of_checks(const conclude::Report& report, const TextOptions& op
   out += failed_text(report);
   for (const Reason& reason : reasons(report, Outcome::skipped)) {
     // Checks that the user chose not to run are no news to him; with --verbose they are told.
-    const bool chosen =
-        reason.text.starts_with("--only") || reason.text.starts_with("--skip") || reason.text.starts_with("--area");
+    const bool chosen = reason.text.starts_with("--only") || reason.text.starts_with("--skip") ||
+                        reason.text.starts_with("--area") || reason.text.starts_with("--target") ||
+                        reason.text.starts_with("--probe");
     if (chosen && !options.verbose) continue;
     out += labelled("skipped", count_of(reason.ids.size(), "check") + ": " + reason.text);
   }
