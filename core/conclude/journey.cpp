@@ -22,6 +22,9 @@ constexpr std::string_view kPasses = "passes";
 constexpr std::string_view kStops = "stops";
 constexpr std::string_view kUnknown = "unknown";
 
+constexpr std::uint32_t kTableMain = 254;  // RT_TABLE_MAIN
+constexpr std::uint32_t kTableLocal = 255;
+
 // "table main", or its number.
 std::string table_words(std::uint32_t table, std::string_view name) {
   return name.empty() ? fmt::format("table {}", table) : fmt::format("table {}", name);
@@ -138,6 +141,10 @@ class Teller {
   void tell_route(const kernel::RouteLookup& found) {
     const kernel::LookedUpRoute& entry = found.entry ? *found.entry : found.route;
     row_.table_id = found.route.table_id != 0 ? found.route.table_id : entry.table_id;
+    // While there are no rules of one's own the kernel keeps both tables in one trie and names it main
+    // (fib_unmerge in net/ipv4/fib_frontend.c).
+    local_ = kernel::is_local(found.route);
+    if (local_ && row_.table_id.value == kTableMain) row_.table_id = kTableLocal;
     const std::string table = table_name();
     row_.table_name = out_.intern(table);
     const PolicyChoice choice = rule_to_table(facts_, from_.netns, packet(), *table_id(), entry.dst_length);
@@ -150,7 +157,6 @@ class Teller {
     const kernel::LookedUpHop hop = found.route.hops.empty() ? kernel::LookedUpHop{} : found.route.hops.front();
     row_.ifname = out_.intern(ifname_of(hop.ifindex));
     row_.gateway = hop.gateway;
-    local_ = kernel::is_local(found.route);
     if (!local_) row_.next_hop = hop.gateway.empty() ? traveller_.address : hop.gateway;
     row_.route = route_words(entry);
     step("route", kPasses, fmt::format("{} in {}", row_.route, table_words(*table_id(), table)),
@@ -188,14 +194,16 @@ class Teller {
       return false;
     }
     row_.source_ifname = out_.intern(owner_of(row_.source));
-    const bool too_narrow = six && row_.source.is_link_local() && !to.is_link_local() && !to.is_multicast();
+    const bool beyond = !local_ && !to.is_link_local() && !to.is_multicast();
+    const bool too_narrow = beyond && (row_.source.is_loopback() || (six && row_.source.is_link_local()));
     const std::string whose =
         row_.source_ifname.empty() ? std::string{} : fmt::format(", an address of {}", row_.source_ifname.view());
     step("source", too_narrow ? kStops : kPasses, fmt::format("{}{}", row_.source.to_string(), whose),
          row_.source_asked ? "--source" : "RTA_PREFSRC");
     if (!too_narrow) return true;
-    end("no_source", fmt::format("only the link-local {} is there to send from, and {} is not on the link",
-                                 row_.source.to_string(), to.to_string()));
+    end("no_source",
+        fmt::format("only the {} address {} is there to send from, and {} cannot answer to it",
+                    row_.source.is_loopback() ? "loopback" : "link-local", row_.source.to_string(), to.to_string()));
     return false;
   }
 
