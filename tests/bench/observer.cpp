@@ -1,5 +1,6 @@
 // The observation alone, switched on and off by its standard input, for the benchmark.
 //   observer NETNS [programs|costs]
+//   observer statistics
 // Each line "on" prepares and begins an observation of the namespace with all its tables, and is answered by
 //   on LOAD_US LOAD_BUSY_US ATTACH_US
 // (until the programs are loaded, of that on a processor, until they are attached). Each line "off" ends it:
@@ -113,18 +114,24 @@ int trace_window(const kernel::NetnsInfo& netns, bool costs) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  const bool count_only = argc == 2 && std::string(argv[1]) == "statistics";
   const std::string what = argc == 3 ? argv[2] : "";
-  const bool costs = what == "costs";
+  const bool costs = what == "costs" || count_only;
   if (argc < 2 || argc > 3 || (argc == 3 && !costs && what != "programs")) {
     std::cerr << "usage: observer NETNS [programs|costs]\n";
     return 64;
   }
-  const auto netns = kernel::find_namespace(argv[1]);
-  if (!netns) return failed(netns.error());
   if (costs && bpf_enable_stats(BPF_STATS_RUN_TIME) < 0) {
     std::cerr << "observer: BPF_ENABLE_STATS failed\n";
     return 3;
   }
+  if (count_only) {
+    while (std::cin.get() != EOF) {
+    }
+    return 0;
+  }
+  const auto netns = kernel::find_namespace(argv[1]);
+  if (!netns) return failed(netns.error());
   for (std::string line; std::getline(std::cin, line);) {
     if (line != "on") continue;
     if (const int status = argc == 3 ? trace_window(*netns, costs) : observe_window(*netns); status != 0) return status;
