@@ -3,25 +3,12 @@
 #pragma once
 
 #include "maps.h"
+#include "ordinary.h"
 #include "packet.h"
 
 /* The same packet passes several devices of a namespace (bridge port and bridge) within microseconds. Time alone does not tell it
  * from a repetition: a SYN that is answered by a bare ACK is sent again after two ticks. */
 #define SAME_PACKET_NS 20000000ULL
-
-static __always_inline __u32 connection_hash(const struct packet *packet)
-{
-	const __u32 *words = (const __u32 *)packet->source.bytes;
-	const __u32 *others = (const __u32 *)packet->destination.bytes;
-	__u32 hash = (packet->netns ^ ((__u32)packet->source_port << 16 | packet->destination_port)) * 0x9e3779b1;
-#pragma unroll
-	for (int i = 0; i < 4; i++)
-		hash = (hash ^ words[i]) * 0x85ebca6b;
-#pragma unroll
-	for (int i = 0; i < 4; i++)
-		hash = (hash ^ others[i]) * 0xc2b2ae35;
-	return hash ^ hash >> 15;
-}
 
 /* Whether this SYN, SYN-ACK or RST is one that this processor has just seen on another device of the namespace. */
 static __noinline int has_passed(struct packet *packet, int direction)
@@ -281,19 +268,6 @@ static __noinline int on_reset(struct packet *packet, int direction)
 		}
 	}
 	return 0;
-}
-
-static __always_inline void remember_ttl(const struct packet *packet)
-{
-	__u32 hash = connection_hash(packet);
-	__u32 index = hash % OBSERVE_TTL_SLOTS;
-	struct ttl_slot *slot = bpf_map_lookup_elem(&ttls, &index);
-	if (!slot)
-		return;
-	slot->connection = hash;
-	slot->ttl = packet->ttl;
-	slot->ip_id = packet->ip_id;
-	slot->used = 1;
 }
 
 static __noinline int on_icmp(const unsigned char *head, struct packet *packet, int direction)

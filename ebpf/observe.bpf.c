@@ -9,6 +9,7 @@
 #include "listeners.h"
 #include "maps.h"
 #include "observe.h"
+#include "ordinary.h"
 #include "packet.h"
 #include "refusal.h"
 
@@ -96,29 +97,30 @@ static __noinline int on_event(const unsigned char *head, struct packet *packet,
 
 static __always_inline int on_packet(struct sk_buff *skb, int direction)
 {
-	struct packet packet = {};
 	struct net_device *device = skb->dev;
+	if (!device)
+		return 0;
+	__u32 netns = device->nd_net.net->ns.inum;
 	__u16 ether_type = bpf_ntohs(skb->protocol);
 	const unsigned char *head = skb->head;
 	/* On reception the network header is not marked yet, but the data starts there. */
 	__u32 offset = direction == OBSERVE_IN ? (__u32)(skb->data - head) : skb->network_header;
-	if (!device)
-		return 0;
-	packet.netns = device->nd_net.net->ns.inum;
-	packet.ifindex = (__u32)device->ifindex;
 	if (ether_type == ETH_P_8021Q || ether_type == ETH_P_8021AD || hardware_tag(skb)) {
 		/* What leaves with a tag has left its VLAN device before. */
 		if (direction == OBSERVE_OUT)
 			return 0;
-	} else if (!wanted_netns(packet.netns)) {
+	} else if (!wanted_netns(netns) || is_ordinary(head, offset, ether_type, netns, direction)) {
 		return 0;
 	}
+	struct packet packet = {};
+	packet.netns = netns;
+	packet.ifindex = (__u32)device->ifindex;
 	if (read_packet(head, offset, ether_type, &packet))
 		return 0;
 	if (packet.protocol == IPPROTO_TCP) {
 		if (!(packet.flags & (FLAG_SYN | FLAG_RST))) {
 			if (direction == OBSERVE_IN)
-				remember_ttl(&packet);
+				remember_ttl(connection_hash(&packet), packet.ttl, packet.ip_id);
 			return 0;
 		}
 	} else if (packet.protocol != IPPROTO_ICMP && packet.protocol != IPPROTO_ICMPV6) {
