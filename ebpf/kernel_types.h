@@ -55,7 +55,12 @@ struct in6_addr_bytes {
 	__u8 bytes[16];
 };
 
+typedef struct {
+	__s64 counter;
+} atomic64_t;
+
 struct sock_common {
+	atomic64_t skc_cookie;
 	__be32 skc_daddr;
 	__be32 skc_rcv_saddr;
 	__be16 skc_dport;
@@ -71,27 +76,15 @@ typedef struct {
 	int counter;
 } atomic_t;
 
-struct inode {
-	unsigned long i_ino;
-};
-
-struct socket;
-
-struct socket_alloc {
-	struct inode vfs_inode; /* its struct socket comes first */
-};
-
 struct sock {
 	struct sock_common __sk_common;
 	atomic_t sk_drops;
 	__u32 sk_ack_backlog;
 	__u32 sk_max_ack_backlog;
-	struct socket *sk_socket;
 };
 
 struct request_sock_queue {
 	atomic_t qlen;
-	atomic_t young;
 };
 
 struct inet_connection_sock {

@@ -198,21 +198,13 @@ struct observe_lost {
 
 /* A listening socket, as the iterator tells it. */
 struct observe_listener {
-	struct observe_address address;
-	__u64 id;    /* of the socket, as long as it lives */
-	__u64 inode; /* 0 where no process holds it */
-	__u32 drops; /* sk_drops: SYNs and final ACKs that it refused */
-	__u32 queue; /* sk_ack_backlog: connections that wait to be accepted */
-	__u32 limit; /* sk_max_ack_backlog; the queue holds one more */
+	__u64 cookie; /* as sock_diag tells it; 0: nobody has asked for it yet */
 	__u32 half_open; /* icsk_accept_queue.qlen */
-	__u32 young; /* of those, whose SYN-ACK was not yet sent again */
-	__u16 port;
-	__u8 family; /* 4 or 6 */
-	__u8 end;    /* 1: no listener, and none follows */
+	__u32 end;    /* 1: no listener, and none follows */
 };
 
 /* Rows that the reader takes at once. */
-#define OBSERVE_LISTENERS_READ 64
+#define OBSERVE_LISTENERS_READ 128
 
 /* What the reader tells the programs before they run. */
 struct observe_settings {

@@ -21,8 +21,10 @@ constexpr std::array kWords = {
     Words{"resets", "whether this host's TCP or its firewall sent a reset"},
     Words{"reset reasons", "why this host's TCP sent a reset"},
     Words{"retransmissions", "which connections retransmit"},
-    Words{"listener refusals", "which queue was full for each SYN that a listener refused: it is inferred from samples"},
-    Words{"listener iterator", "queues of listeners at their exact length all the time: they are sampled less often"},
+    Words{"listener refusals",
+          "which queue was full for each SYN that a listener refused: it is inferred from samples"},
+    Words{"listener iterator",
+          "the exact length of each listener's half-open queue: handshakes are counted by address and port instead"},
     Words{"sock_diag and counters", "drops and queues of listeners where BPF cannot run"},
 };
 

@@ -18,9 +18,12 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Samples take at most one part in so many of the time: with hundreds of namespaces, or a hash table of a million
-// buckets that each dump walks, they cost milliseconds.
-constexpr int kSampleCost = 20;
+// Samples take at most one part in so many of the time: with hundreds of namespaces they cost milliseconds.
+constexpr int kSampleCost = 50;
+// Likewise those of the half-open queues, for which the kernel walks its whole table of connections.
+constexpr int kHalfOpenCost = 100;
+
+enum class Moment { begin, within, end };
 
 struct Filler {
   std::string_view table;
@@ -58,21 +61,28 @@ struct Observation::State {
   std::vector<Method> methods;
   Clock::time_point began;
   Clock::time_point next_sample;
+  Clock::time_point next_half_open;
   std::chrono::milliseconds span{0};
   bool ran = false;
-  int iterator = -1;  // link of the BPF iterator that reads the listeners; -1: sock_diag does
 
-  void sample(bool with_limits);
+  void sample(Moment moment);
   [[nodiscard]] Names names() const;
 };
 
-void Observation::State::sample(bool with_limits) {
+void Observation::State::sample(Moment moment) {
   const auto start = Clock::now();
-  const auto read = [&] { return iterator < 0 ? listeners_by_sock_diag() : listeners_by_iterator(iterator); };
+  const bool half_open = moment != Moment::within || start >= next_half_open;
+  Clock::duration for_half_open{0};
   for (auto& [inode, place] : around) {
     auto scope = kernel::NetnsScope::enter(place.netns());
-    Result<void> sampled = scope ? place.sample(read) : Result<void>(unexpected(scope.error()));
-    if (scope && with_limits) place.read_limits();
+    Result<void> sampled = scope ? place.sample() : Result<void>(unexpected(scope.error()));
+    if (scope && moment == Moment::begin) place.read_limits();
+    if (scope && moment != Moment::within) place.read_counters();
+    if (sampled && half_open) {
+      const auto before = Clock::now();
+      sampled = place.sample_half_open(trace ? trace->listener_iterator() : -1);
+      for_half_open += Clock::now() - before;
+    }
     // A namespace that is gone has nothing to tell any more, and nothing is missing.
     if (!sampled && sampled.error().code != ErrorCode::vanished) {
       const auto known = std::find_if(sample_errors.begin(), sample_errors.end(),
@@ -81,7 +91,8 @@ void Observation::State::sample(bool with_limits) {
     }
   }
   const auto end = Clock::now();
-  next_sample = end + kSampleCost * (end - start);
+  next_sample = end + kSampleCost * (end - start - for_half_open);
+  if (half_open) next_half_open = end + kHalfOpenCost * for_half_open;
 }
 
 Names Observation::State::names() const {
@@ -154,13 +165,9 @@ void Observation::begin() {
   State& state = *state_;
   if (!is_wanted(state.request)) return;
   state.ran = true;
-  if (const int link = state.trace ? state.trace->listener_iterator() : -1; link >= 0 && listeners_by_iterator(link)) {
-    // For the whole window or not at all: the two methods know a socket by different numbers.
-    state.iterator = link;
-  }
   // Before the programs run: what they count is then never more than what the listeners count.
   state.began = Clock::now();
-  state.sample(true);
+  state.sample(Moment::begin);
   if (!state.trace) return;
   if (auto started = state.trace->start(); !started) state.trace_error = started.error();
   state.methods = state.trace->methods();
@@ -168,13 +175,13 @@ void Observation::begin() {
 }
 
 void Observation::sample() {
-  if (state_->ran && Clock::now() >= state_->next_sample) state_->sample(false);
+  if (state_->ran && Clock::now() >= state_->next_sample) state_->sample(Moment::within);
 }
 
 void Observation::end() {
   State& state = *state_;
   if (!state.ran) return;
-  state.sample(false);
+  state.sample(Moment::end);
   state.span = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - state.began);
   if (state.trace && !state.trace_error) {
     if (auto record = state.trace->stop()) {
@@ -190,8 +197,7 @@ void Observation::fill(facts::Facts& out) {
   State& state = *state_;
   if (!state.ran) return;
   if (asked(state.request, kListenerDrops)) {
-    fill_listener_drops(state.around, state.iterator < 0 ? facts::Witness::sock_diag : facts::Witness::bpf, state.span,
-                        out);
+    fill_listener_drops(state.around, state.span, out);
   }
   for (const std::string_view table : kSampled) {
     if (!asked(state.request, table)) continue;

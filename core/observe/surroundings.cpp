@@ -36,12 +36,20 @@ std::map<std::string_view, std::uint64_t> tcp_ext_counters(std::string_view text
 
 }  // namespace
 
-Result<void> Surroundings::sample(const ReadListeners& read) {
-  const auto now = read();
+Result<void> Surroundings::sample() {
+  const auto now = read_listeners();
   if (!now) return unexpected(now.error());
-  for (const ListenerState& state : *now) {
-    const bool fresh = !listeners_.contains(state.id);
-    WatchedListener& watched = listener(state.id);
+  note(*now);
+  if (const auto count = read_setting("/proc/sys/net/netfilter/nf_conntrack_count")) {
+    conntrack_count = std::max(conntrack_count.value_or(0), *count);
+  }
+  return {};
+}
+
+void Surroundings::note(const std::vector<ListenerState>& now) {
+  for (const ListenerState& state : now) {
+    const bool fresh = !listeners_.contains(state.cookie);
+    WatchedListener& watched = listener(state.cookie);
     if (fresh) {
       watched.address = state.address;
       watched.port = state.port;
@@ -54,7 +62,6 @@ Result<void> Surroundings::sample(const ReadListeners& read) {
     watched.queue_last = state.queue;
     watched.queue_max = std::max(watched.queue_max, state.queue);
     watched.queue_min = std::min(watched.queue_min, state.queue);
-    watched.half_open_max = std::max(watched.half_open_max, state.half_open);
     if (state.drops) {
       if (!watched.counts_drops && !(fresh && sampled_)) watched.drops_first = *state.drops;
       watched.counts_drops = true;
@@ -64,6 +71,36 @@ Result<void> Surroundings::sample(const ReadListeners& read) {
     if (state.queue > state.limit) ++watched.samples_full;
   }
   sampled_ = true;
+}
+
+Result<void> Surroundings::sample_half_open(int iterator_link) {
+  if (iterator_link >= 0) {
+    if (const auto counts = half_open_by_iterator(iterator_link)) {
+      note(*counts);
+      return {};
+    }
+  }
+  std::vector<ListenerState> known;
+  for (const auto& [cookie, watched] : listeners_) {
+    ListenerState& state = known.emplace_back();
+    state.cookie = cookie;
+    state.address = watched.address;
+    state.port = watched.port;
+  }
+  const auto counts = half_open_by_sock_diag(known);
+  if (!counts) return unexpected(counts.error());
+  note(*counts);
+  return {};
+}
+
+void Surroundings::note(const HalfOpen& counts) {
+  for (const auto& [cookie, count] : counts) {
+    const auto found = listeners_.find(cookie);
+    if (found != listeners_.end()) found->second.half_open_max = std::max(found->second.half_open_max, count);
+  }
+}
+
+void Surroundings::read_counters() {
   if (const auto text = kernel::FileTree().read("/proc/net/netstat")) {
     const auto counters = tcp_ext_counters(*text);
     const auto told = [&](std::string_view name) {
@@ -74,10 +111,6 @@ Result<void> Surroundings::sample(const ReadListeners& read) {
     const auto established = told("PAWSEstab");
     if (established) paws.add(*established + told("PAWSTimewait").value_or(0));
   }
-  if (const auto count = read_setting("/proc/sys/net/netfilter/nf_conntrack_count")) {
-    conntrack_count = std::max(conntrack_count.value_or(0), *count);
-  }
-  return {};
 }
 
 void Surroundings::read_limits() {

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -41,19 +40,24 @@ class Surroundings {
  public:
   explicit Surroundings(kernel::NetnsInfo netns) : netns_(std::move(netns)) {}
 
-  // One sample: of the listeners as `read` finds them, and of what moves around them; the calling thread must be in the
-  // namespace.
-  using ReadListeners = std::function<Result<std::vector<ListenerState>>()>;
-  [[nodiscard]] Result<void> sample(const ReadListeners& read);
+  // One sample of the listeners' accept queues and drops, and of what else moves fast. The calling thread must be in
+  // the namespace, here and below.
+  [[nodiscard]] Result<void> sample();
+  void note(const std::vector<ListenerState>& now);
+  // One sample of their half-open queues: by the iterator behind the link (-1: there is none), else by sock_diag.
+  [[nodiscard]] Result<void> sample_half_open(int iterator_link);
+  void note(const HalfOpen& counts);
+  // Counters that need to be known at both ends of the window only.
+  void read_counters();
   // What is known of a listening socket; made where it is new.
-  WatchedListener& listener(std::uint64_t id) { return listeners_[id]; }
+  WatchedListener& listener(std::uint64_t cookie) { return listeners_[cookie]; }
   // Counts the address as one of the namespace's own.
   void add_address(const IpAddress& address) { addresses_.insert(address); }
   // What does not change in the window: addresses and limits. Likewise.
   void read_limits();
 
   [[nodiscard]] const kernel::NetnsInfo& netns() const { return netns_; }
-  // By ListenerState::id.
+  // By cookie.
   [[nodiscard]] const std::map<std::uint64_t, WatchedListener>& listeners() const { return listeners_; }
   // What takes SYNs to this address and port: bound to the address, or to any. Sockets that share the port
   // (SO_REUSEPORT) are told as one: their drops together, the queue of the fullest.

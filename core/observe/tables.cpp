@@ -234,8 +234,8 @@ void note_lost(const observe_lost& lost, const facts::Request& request, facts::F
   note("icmp_errors", lost.icmp, OBSERVE_ICMP, "the rows that are there hold");
 }
 
-void fill_listener_drops(const std::map<std::uint32_t, Surroundings>& around, facts::Witness source,
-                         std::chrono::milliseconds span, facts::Facts& out) {
+void fill_listener_drops(const std::map<std::uint32_t, Surroundings>& around, std::chrono::milliseconds span,
+                         facts::Facts& out) {
   auto& rows = out.rows<facts::ListenerWatch>();
   for (const auto& [inode, place] : around) {
     for (const auto& [cookie, listener] : place.listeners()) {
@@ -253,7 +253,7 @@ void fill_listener_drops(const std::map<std::uint32_t, Surroundings>& around, fa
       row.samples = listener.samples;
       row.samples_full = listener.samples_full;
       row.span_ms = static_cast<std::uint32_t>(span.count());
-      row.source = source;
+      row.source = Witness::sock_diag;
       rows.push_back(row);
     }
   }

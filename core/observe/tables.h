@@ -27,8 +27,7 @@ void fill_accept_owners(const std::map<std::uint32_t, Surroundings>& around, fac
 // Absences of the tables of the request that rows are missing from because they did not fit.
 void note_lost(const observe_lost& lost, const facts::Request& request, facts::Facts& out);
 
-// source: how the listeners were sampled.
-void fill_listener_drops(const std::map<std::uint32_t, Surroundings>& around, facts::Witness source,
-                         std::chrono::milliseconds span, facts::Facts& out);
+void fill_listener_drops(const std::map<std::uint32_t, Surroundings>& around, std::chrono::milliseconds span,
+                         facts::Facts& out);
 
 }  // namespace hostcheck::observe

@@ -59,7 +59,7 @@ class Trace {
   // Detaches the programs and reads the maps.
   [[nodiscard]] Result<TraceRecord> stop();
   [[nodiscard]] const std::vector<Method>& methods() const;
-  // Link of the iterator of listeners, for listeners_by_iterator(); -1 where this kernel has none.
+  // Link of the iterator of listeners, for half_open_by_iterator(); -1 where this kernel has none.
   [[nodiscard]] int listener_iterator() const;
   // Run time statistics of the programs; zero unless kernel.bpf_stats_enabled is on.
   [[nodiscard]] std::vector<ProgramCost> costs() const;

@@ -147,7 +147,7 @@ TEST_F(Tables, AListenersDropsAreThoseOfTheWindow) {
   WatchedListener& listener = listen("0.0.0.0", 80);
   listener.drops_first = 10;
   listener.drops_last = 14;
-  fill_listener_drops(around_, facts::Witness::sock_diag, std::chrono::milliseconds(2000), facts_);
+  fill_listener_drops(around_, std::chrono::milliseconds(2000), facts_);
   const auto& rows = facts_.rows<facts::ListenerWatch>();
   ASSERT_EQ(rows.size(), 1U);
   EXPECT_EQ(rows[0].drops, 4U);
