@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "core/base/text.h"
+#include "core/facts/probe_sweep.h"
 #include "core/facts/probe_trace.h"
 #include "core/probe/asn_file.h"
 #include "core/probe/kind.h"
@@ -55,7 +56,25 @@ Result<std::vector<std::uint16_t>> source_ports(const Context& context) {
   return out;
 }
 
-Result<Request> read_request(const Context& context) {
+// Ports that a sweep of this run found dead, and as many that it found alive.
+std::vector<std::uint16_t> swept_ports(Context& context, const IpAddress& target, std::uint16_t port) {
+  constexpr std::size_t kEach = 2;
+  std::vector<std::uint16_t> dead;
+  std::vector<std::uint16_t> live;
+  if (context.out.find(facts::ProbeSweepPort::table().name) == nullptr) return {};
+  for (const facts::ProbeSweepPort& row : context.out.rows<facts::ProbeSweepPort>()) {
+    if (row.netns.view() != context.ask.netns || row.address != target || row.port != port) continue;
+    auto& ports = row.verdict.view() == "dead" ? dead : live;
+    if ((row.verdict.view() == "dead" || row.verdict.view() == "live") && ports.size() < kEach) {
+      ports.push_back(row.source_port);
+    }
+  }
+  if (dead.empty()) return {};
+  dead.insert(dead.end(), live.begin(), live.end());
+  return dead;
+}
+
+Result<Request> read_request(Context& context) {
   const auto target = parse_target(context.ask.target);
   if (!target) return unexpected(target.error());
   const auto address = IpAddress::parse(target->host);
@@ -68,7 +87,7 @@ Result<Request> read_request(const Context& context) {
   out.port = target->port.value_or(0);
   auto ports = source_ports(context);
   if (!ports) return unexpected(ports.error());
-  out.plan.ports = std::move(*ports);
+  out.plan.ports = ports->empty() ? swept_ports(context, out.target, out.port) : std::move(*ports);
   const auto seconds = context.number("seconds", 4, 1, 60);
   if (!seconds) return unexpected(seconds.error());
   out.plan.watch = std::chrono::seconds(*seconds);
@@ -197,7 +216,7 @@ facts::ProbeTrace trace_row(Context& context, const TraceRun& run, const TraceVi
     row.loss_begins_as_name = known->second.name;
   }
   row.stops_after_ttl = reading.stops_after_ttl;
-  row.stops_after = address_at(reading.stops_after_ttl);
+  row.stops_after = reading.stops_after;
   row.reading = reading.words;
   row.packets = static_cast<std::uint32_t>(run.shots().size());
   return row;
@@ -281,7 +300,7 @@ Task<void> run(Context& context) {
 
 constexpr std::array<std::string_view, 5> kArgs = {
     "protocols=some of tcp,udp,icmp (tcp where a port is given, else icmp; the others where that does not arrive)",
-    "ports=source ports to follow, such as those that a sweep found dead",
+    "ports=source ports to follow (in a run those that a sweep found dead, and some live ones)",
     "live=source ports to follow beside them, such as those that it found alive",
     "asn=file that tells networks: lines PREFIX ASN NAME, or those of iptoasn",
     "seconds=how long loss is watched to find its place, 1 to 60 (4)"};

@@ -172,7 +172,10 @@ std::uint32_t last_answering(const TraceView& view) {
 
 void read_unreached(const TraceView& view, TraceReading& out) {
   const std::uint32_t last = last_answering(view);
-  if (last != 0) out.stops_after_ttl = last;
+  if (const TracedHop* hop = hop_at(view, last)) {
+    out.stops_after_ttl = last;
+    out.stops_after = hop->address;
+  }
   if (!view.refused_by.empty()) {
     out.outcome = "filtered";
     out.words = fmt::format("{} does not reach {}: {} says that it does not let it pass", what(view),
@@ -190,6 +193,7 @@ void read_flow_loss(const TraceView& view, TraceReading& out) {
   std::uint32_t last = 0;
   for (const TracedFlow& flow : view.flows) {
     if (std::find(out.dead_flows.begin(), out.dead_flows.end(), flow.port) != out.dead_flows.end()) {
+      if (flow.last_ttl > last) out.stops_after = flow.last_address;
       last = std::max(last, flow.last_ttl);
     }
   }
@@ -200,14 +204,15 @@ void read_flow_loss(const TraceView& view, TraceReading& out) {
                           view.transport == Transport::icmp ? "identifiers" : "ports");
   if (last == 0) return;
   out.stops_after_ttl = last;
+  const std::string where = fmt::format("hop {} ({})", last, out.stops_after.to_string());
   if (view.distance && last + 1 >= *view.distance) {
     out.words += fmt::format(
-        "; the failing ones still reach {}, the last before the target: they are lost on the last hop or "
-        "on the way back",
-        hop_words(view, last));
+        "; the failing ones still reach {}, the last before the target: they are lost on the last hop or on the way "
+        "back",
+        where);
     return;
   }
-  out.words += fmt::format("; the failing ones are last seen at {}", hop_words(view, last));
+  out.words += fmt::format("; the failing ones are last seen at {}", where);
 }
 
 void read_loss(const TraceView& view, TraceReading& out) {

@@ -30,6 +30,7 @@ struct TracedFlow {
   std::uint32_t port = 0;  // source port; the identifier of an echo
   LossCount count;
   std::uint32_t last_ttl = 0;  // farthest hop that answered it, the target left out; 0 for none
+  IpAddress last_address;      // who that was
 };
 
 struct TraceView {
@@ -50,6 +51,7 @@ struct TraceReading {
   std::optional<std::uint32_t> clean_until_ttl;  // last hop before it without the loss
   bool place_is_sharp = false;                   // no other hop is as likely, with 99 %
   std::optional<std::uint32_t> stops_after_ttl;  // of flow_loss, filtered, unreached: the last hop that answers those
+  IpAddress stops_after;                         // who that is; of equal paths one that the dead flows take
   std::vector<std::uint32_t> dead_flows;         // of flow_loss, by port
   std::string words;
 };

@@ -339,8 +339,10 @@ TraceView TraceRun::view(const std::map<IpAddress, std::string>& networks) const
         ++each.count.sent;
         each.count.lost += shot.met != Met::target ? 1 : 0;
       }
-      if (shot.met == Met::router && shot.ttl != Tracer::kWholeWay)
-        each.last_ttl = std::max<std::uint32_t>(each.last_ttl, shot.ttl);
+      if (shot.met == Met::router && shot.ttl != Tracer::kWholeWay && shot.ttl > each.last_ttl) {
+        each.last_ttl = shot.ttl;
+        each.last_address = shot.from;
+      }
       if (shot.met == Met::refusal) out.refused_by = shot.from;
     }
     if (each.count.sent > 0) out.flows.push_back(each);

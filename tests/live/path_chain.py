@@ -4,6 +4,8 @@ Link K, between node K and node K + 1 (the host is node 0, the server node N + 1
 end is .1 or ::1 and its far end .2 or ::2. So router K answers from 10.80.(K - 1).2.
 """
 
+import ipaddress
+
 from path_lab import greet
 from support import Netns, veth_pair
 
@@ -45,7 +47,7 @@ class Chain:
         greet(self.host, self.server4, self.server6)
 
     def address(self, version, router):
-        return "10.80.%d.2" % (router - 1) if version == 4 else "fd80:%x::2" % (router - 1)
+        return "10.80.%d.2" % (router - 1) if version == 4 else str(ipaddress.ip_address("fd80:%x::2" % (router - 1)))
 
     def target(self, version):
         return self.server4 if version == 4 else self.server6

@@ -119,6 +119,7 @@ TEST(TraceReading, TellsFlowsThatAreDeadFromLoss) {
     flow.port = 30001 + i;
     flow.count = {4, i == 2 ? 4U : 0U};
     flow.last_ttl = i == 2 ? 1 : 3;
+    flow.last_address = view.hops[flow.last_ttl - 1].address;
     view.flows.push_back(flow);
   }
   TraceReading reading = read_trace(view);

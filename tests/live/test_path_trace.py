@@ -1,0 +1,214 @@
+"""The kind trace and its rules against long ways with silent, slow, rationed and lossy routers, and equal paths (C04, C05)."""
+
+import ipaddress
+import json
+import os
+import tempfile
+import unittest
+
+import support
+from path_chain import Chain
+from path_lab import PORT, SERVER, Lab, Listener, bracketed, probe
+
+FAMILIES = (4, 6)
+
+
+def findings(netns, *targets, only="path.*", mode="full"):
+    """Findings of `hostcheck run` by id."""
+    command = [support.HOSTCHECK, "run", "--netns", netns.name, "--observe", "0", "--only", only, "--format", "json",
+               "--probe", mode]
+    for target in targets:
+        command += ["--target", target]
+    report = json.loads(support.run(*command, check=False))
+    return {each["id"]: each for each in report["findings"]}, report
+
+
+class LongWay(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.chain = Chain(6)
+        cls.listener = Listener(cls.chain.server)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.listener.close()
+        cls.chain.close()
+
+    def setUp(self):
+        self.addCleanup(self.chain.heal)
+
+    def ask(self, version, port=PORT, **args):
+        target = self.chain.target(version)
+        answer = probe(self.chain.host, "trace", bracketed(target, port) if port else target, **args)
+        self.assertEqual(answer["error"], "")
+        traces = {row["protocol"]: row for row in answer["tables"]["probe_trace"]}
+        return answer, traces, answer["tables"]["probe_hops"]
+
+    def test_a_healthy_way(self):
+        for version in FAMILIES:
+            answer, traces, hops = self.ask(version)
+            self.assertEqual(answer["outcome"], "clean", answer["words"])
+            self.assertEqual([hop["address"] for hop in hops],
+                             [self.chain.address(version, each) for each in range(1, 7)] + [self.chain.target(version)])
+            self.assertTrue(all(hop["flows"] >= 6 for hop in hops), "enough flows to rule out a second next hop")
+            self.assertEqual(traces["tcp"]["distance"], 7)
+            self.assertLessEqual(answer["packets"], 70)
+        self.assertEqual(self.listener.received, b"")
+
+    def test_each_protocol(self):
+        for version in FAMILIES:
+            answer, traces, _ = self.ask(version, protocols="tcp,udp,icmp")
+            self.assertEqual({name: (row["reached"], row["distance"]) for name, row in traces.items()},
+                             {"tcp": (True, 7), "udp": (True, 7), "icmp": (True, 7)}, answer["words"])
+
+    def test_a_closed_port_is_reached_too(self):
+        answer, _, _ = self.ask(4, port=1)
+        self.assertEqual(answer["outcome"], "clean", answer["words"])
+
+    def test_carried_loss_and_where_it_begins(self):
+        """C04: silent hops, one that answers badly, and loss that begins behind it and stays."""
+        for version in FAMILIES:
+            self.chain.silence(1, 2)
+            self.chain.slow(3, 60)
+            self.chain.lossy(5, 35)
+            answer, traces, hops = self.ask(version)
+            self.assertEqual(answer["outcome"], "loss", answer["words"])
+            trace = traces["tcp"]
+            self.assertEqual(trace["loss_begins_address"], self.chain.address(version, 5), answer["words"])
+            self.assertEqual(trace["clean_until"], self.chain.address(version, 4))
+            self.assertIn("no answer from hops 1-2", answer["words"])
+            self.assertFalse(any(hop["carried"] for hop in hops if hop["ttl"] < 5))
+            self.chain.heal()
+
+    def test_a_hop_that_answers_badly_is_no_loss(self):
+        for version in FAMILIES:
+            for router in (1, 4, 6):
+                self.chain.slow(router, 70)
+            answer, traces, _ = self.ask(version)
+            self.assertEqual(answer["outcome"], "clean", answer["words"])
+            self.assertIsNone(traces["tcp"]["loss_begins_ttl"])
+            self.chain.heal()
+
+    def test_stars_everywhere(self):
+        """C05: no router says anything, and UDP does not pass."""
+        self.chain.silence(*range(1, 7))
+        self.chain.rules(self.chain.nodes[4], "forward", "meta l4proto udp drop")
+        for version in FAMILIES:
+            answer, traces, hops = self.ask(version, protocols="tcp,udp,icmp")
+            self.assertEqual(answer["outcome"], "clean", answer["words"])
+            self.assertIn("by tcp and icmp the target answers, by udp it does not", answer["words"])
+            self.assertEqual((traces["tcp"]["reached"], traces["udp"]["reached"], traces["icmp"]["reached"]), (True, False, True))
+            self.assertEqual({hop["address"] for hop in hops}, {None, self.chain.target(version)})
+            self.assertIn("a router that does not answer is no fault", answer["words"])
+
+    def test_a_filter_that_says_so(self):
+        self.chain.rules(self.chain.nodes[4], "forward", "tcp dport %d reject with icmpx type admin-prohibited" % PORT)
+        for version in FAMILIES:
+            answer, traces, _ = self.ask(version)
+            self.assertEqual(traces["tcp"]["outcome"], "filtered", answer["words"])
+            self.assertIn(self.chain.address(version, 4), answer["words"])
+            self.assertTrue(traces["icmp"]["reached"])
+
+    def test_filtered_protocol_in_a_report(self):
+        for version in FAMILIES:
+            target = bracketed(self.chain.target(version), PORT)
+            self.chain.rules(self.chain.nodes[4], "prerouting", "tcp dport %d drop" % PORT)
+            found, _ = findings(self.chain.host, target)
+            finding = found["path.protocol_filtered"]
+            self.assertEqual((finding["status"], finding["severity"]), ("confirmed", "warning"))
+            self.assertIn("answers icmp,udp, but not tcp: the last that answers it is hop 3", finding["summary"])
+            self.chain.heal()
+            found, report = findings(self.chain.host, target)
+            self.assertEqual(found, {})
+            self.assertEqual({each["id"]: each["outcome"] for each in report["checks"]}["path.protocol_filtered"], "clear")
+
+    def test_loss_in_a_report(self):
+        for version in FAMILIES:
+            target = bracketed(self.chain.target(version), PORT)
+            self.chain.silence(1)
+            self.chain.lossy(4, 40)
+            found, report = findings(self.chain.host, target)
+            finding = found["path.packet_loss"]
+            self.assertEqual(finding["status"], "confirmed")
+            self.assertIn("it begins at hop 4 (%s)" % self.chain.address(version, 4), finding["summary"], report["probes"])
+            self.chain.heal()
+
+    def test_networks_from_a_file(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".txt") as networks:
+            networks.write("10.80.0.0/16 64500 Near\n10.80.4.0/24\tAS64501\tFar Carrier\n" .replace("\t", " "))
+            networks.flush()
+            _, _, hops = self.ask(4, asn=networks.name)
+            self.assertEqual([(hop["asn"], hop["as_name"]) for hop in hops if hop["ttl"] in (2, 5)],
+                             [(64500, "Near"), (64501, "Far Carrier")])
+            networks.write("nonsense\n")
+            networks.flush()
+            answer = probe(self.chain.host, "trace", self.chain.server4, check=False, asn=networks.name)
+            self.assertIn(os.path.basename(networks.name) + ":3", answer["error"])
+
+    def test_input_that_is_wrong_is_named(self):
+        for args, said in (({"ports": "0"}, "ports=0"), ({"protocols": "sctp"}, "protocols=sctp"),
+                           ({"protocols": "tcp"}, "tcp needs a port"), ({"seconds": "x"}, "seconds=x")):
+            answer = probe(self.chain.host, "trace", self.chain.server4, check=False, **args)
+            self.assertIn(said, answer["error"])
+
+
+class Rationed(unittest.TestCase):
+    """Routers as Linux has them: 6 errors at once, then one a second."""
+
+    def setUp(self):
+        self.chain = Chain(4, rationed=True)
+        self.addCleanup(self.chain.close)
+        self.listener = Listener(self.chain.server)
+        self.addCleanup(self.listener.close)
+
+    def test_rationed_routers_are_no_loss(self):
+        for _ in range(2):
+            answer = probe(self.chain.host, "trace", bracketed(self.chain.server4, PORT))
+            self.assertEqual(answer["outcome"], "clean", answer["words"])
+
+    def test_loss_behind_rationed_routers_is_not_put_before_them(self):
+        self.chain.lossy(4, 50)
+        answer = probe(self.chain.host, "trace", bracketed(self.chain.server4, PORT))
+        self.assertEqual(answer["outcome"], "loss", answer["words"])
+        begins = answer["tables"]["probe_trace"][0]["loss_begins_ttl"]
+        self.assertIn(begins, (None, 4), answer["words"])
+
+
+class EqualPaths(unittest.TestCase):
+    def setUp(self):
+        self.lab = Lab(paths=4, routers=True)
+        self.addCleanup(self.lab.close)
+        for netns in self.lab.spaces:
+            netns.sysctl("net.ipv4.icmp_ratelimit", 0)
+            netns.sysctl("net.ipv6.icmp.ratelimit", 0)
+        self.listener = Listener(self.lab.server)
+        self.addCleanup(self.listener.close)
+
+    def middle(self, version):
+        return {"10.91.%d.2" % each if version == 4 else str(ipaddress.ip_address("fd91:%x::2" % each)) for each in range(4)}
+
+    def test_all_equal_paths_are_found(self):
+        for version in FAMILIES:
+            answer = probe(self.lab.host, "trace", bracketed(SERVER[version], PORT))
+            hops = answer["tables"]["probe_hops"]
+            self.assertEqual({hop["address"] for hop in hops if hop["ttl"] == 2}, self.middle(version), answer["words"])
+            self.assertFalse(any(hop["per_packet"] for hop in hops), "flows keep their path")
+            self.assertEqual(answer["outcome"], "clean")
+
+    def test_where_failing_flows_stop(self):
+        for version in FAMILIES:
+            # Path 2 answers what ends there and drops what goes on; which ports take it is the hash's to choose.
+            self.lab.rules(self.lab.middle[2], "prerouting", 'iifname "left0" tcp dport %d ip ttl > 1 drop' % PORT,
+                           'iifname "left0" tcp dport %d ip6 hoplimit > 1 drop' % PORT)
+            answer = probe(self.lab.host, "trace", bracketed(SERVER[version], PORT),
+                           ports=",".join(map(str, range(30001, 30017))))
+            self.assertEqual(answer["outcome"], "flow_loss", answer["words"])
+            trace = answer["tables"]["probe_trace"][0]
+            self.assertEqual(trace["stops_after"], "10.91.2.2" if version == 4 else "fd91:2::2", answer["words"])
+            self.lab.heal()
+
+
+if __name__ == "__main__":
+    support.need_root()
+    support.need_programs("nft")
+    support.main()
