@@ -123,6 +123,21 @@ class Bpftrace:
             self.process.communicate()
 
 
+class Nobody:
+    """Watches nothing: what is measured then is how far two measurements of the same differ."""
+
+    name = "nobody"
+
+    def on(self):
+        pass
+
+    def off(self):
+        pass
+
+    def pid(self):
+        return os.getpid()
+
+
 class Traffic:
     def __init__(self, bench, server, client):
         self.bench, self.server, self.client = bench, server, client
@@ -168,9 +183,11 @@ def print_costs(load, name, costs):
 def hostcheck_figures(bench, traffic, rounds):
     observer = Observer(bench.tool("observer"), traffic.server)
     for load, words, least in LOADS:
+        noise, _ = traffic.share_left(load, Nobody(), rounds)
+        print("  %-44s %9.2f       the same with nothing switched on" % (words + ", of unwatched", noise))
         share, rate = traffic.share_left(load, observer, rounds)
         unit = "%.1f Gbit/s" % (rate * 8 / 1000) if load == "bulk" else "%.0f connections/s" % (rate * 1e6)
-        bench.target(words + " while observed, of unwatched", share, "", least, unit, at_least=True)
+        bench.target(words + ", observed, of unwatched", share, "", least, unit, at_least=True)
     bench.target("attach and detach together, median", statistics.median(observer.switch_ms), "ms", SWITCH_MS)
     print("  programs loaded and verified before that in %.0f ms, %.0f ms of them on a processor"
           % (statistics.median(observer.load_ms), statistics.median(observer.load_busy_ms)))
