@@ -38,11 +38,12 @@ constexpr const char* kNotes =
     "  hostcheck path [2001:db8::7]:443 --netns web --source 2001:db8:1::5\n"
     "  hostcheck path 192.0.2.7:443 --probe full       with sizes, source ports, delay and a trace\n"
     "\n"
-    "Each step says where the kernel tells it. The packet filter's rules are walked as far as they can be\n"
-    "decided without the packet itself; where a rule cannot be, the step says so. Without --probe off the\n"
-    "next hop is asked and the port is connected to; a name is resolved by this host's name servers.\n"
-    "Exit status: 0 every address has a way and nothing was found; 1 it has none, or a warning was found;\n"
-    "3 the journey could not be told; 64 wrong usage.";
+    "Each step says where the kernel tells it. The packet filter's rules are walked as far as they can\n"
+    "be decided without the packet itself; where a rule cannot be, the step says so. Without --probe off\n"
+    "the next hop is asked and the port is connected to. A name is resolved by this host's name servers,\n"
+    "with a port by its hosts file too.\n"
+    "Exit status: 0 every address has a way and nothing was found; 1 one has none, or a warning was\n"
+    "found; 3 the journey could not be told; 64 wrong usage.";
 
 PathOptions finish(const PathOptions& given) {
   if (given.target.text.empty()) throw Wrong{"the journey to which target? For example 192.0.2.7:443"};
@@ -98,9 +99,7 @@ CommandSpec path_spec() {
        "Start in this network namespace (where it is run)",
        {},
        [options](const std::string& value) { options->netns = value; }},
-      {"--probe", "MODE",
-       "auto: ask the next hop and connect; full: sizes, source ports, delay and trace too; off: send nothing (auto)",
-       probe_modes(),
+      {"--probe", "MODE", "auto: ask the next hop and connect; full: every kind; off: none (auto)", probe_modes(),
        [options](const std::string& value) {
          options->probe = value == "off"    ? conclude::ProbeMode::off
                           : value == "full" ? conclude::ProbeMode::full

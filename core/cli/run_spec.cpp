@@ -108,7 +108,8 @@ constexpr const char* kNotes =
     "  hostcheck run --format json --output /var/tmp/report.json\n"
     "\n"
     "Probes are sent only where a suspicion or a target asks for one, and only to this host's next hops,\n"
-    "its own addresses, its resolvers and the targets named here. The report says which, and how many packets.\n"
+    "its own addresses, its resolvers and the targets named here. The report names each, with its\n"
+    "packets.\n"
     "\n"
     "Configuration: /etc/hostcheck/hostcheck.toml takes the same options by the same names, for\n"
     "example observe = \"5s\" or skip = [\"nic.*\"], parameters as [set.\"ID\"] with PARAM = VALUE\n"
@@ -145,12 +146,11 @@ CommandSpec run_spec() {
        text(&RawRun::observe)},
       {"--target",
        "HOST:PORT",
-       "Check and probe the way to this service too, to each address of the name (repeatable)",
+       "Check and probe the way to each address of this service (repeatable)",
        {},
        list(&RawRun::target)},
-      {"--probe", "MODE",
-       "auto: send what a finding or a target asks for; off: nothing; full: every kind of probe to each target (auto)",
-       probe_modes(), text(&RawRun::probe)},
+      {"--probe", "MODE", "auto: what findings and targets ask for; full: all; off: none (auto)", probe_modes(),
+       text(&RawRun::probe)},
       {"--netns", "NAME", "Look at this network namespace, or at all (where it is run)", {}, text(&RawRun::netns)},
       {"--budget", "DURATION", "End the run in this time with what it has (15s)", {}, text(&RawRun::budget)},
       {"--set",

@@ -9,6 +9,7 @@
 #include <linux/bpf.h>
 #include <linux/capability.h>
 #include <linux/netlink.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -65,6 +66,13 @@ Capability sock_diag() {
           "listeners, connections and UDP sockets"};
 }
 
+Capability ping_socket() {
+  const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_ICMP));
+  return {"ping_sockets", socket.valid(),
+          socket.valid() ? "an unprivileged ICMP socket opens" : "net.ipv4.ping_group_range: " + reason(errno),
+          "probes by ICMP echo without CAP_NET_RAW; they fall back to UDP and TCP and say so"};
+}
+
 Capability ethtool() {
   const auto socket = EthtoolSocket::open();
   return {"ethtool_netlink", socket.has_value(), socket ? "family ethtool is there" : socket.error().message(),
@@ -115,12 +123,16 @@ std::vector<Capability> probe_capabilities(const FileTree& files) {
       root(),
       privilege("CAP_NET_ADMIN", CAP_NET_ADMIN, effective,
                 "packet filter rules; entries and counters of connection tracking"),
+      privilege("CAP_NET_RAW", CAP_NET_RAW, effective,
+                "the exact probes: ARP and NDP to a next hop, half-open connections, traces by TCP; others are used "
+                "instead where there are any, and say so"),
       privilege("CAP_SYS_ADMIN", CAP_SYS_ADMIN, effective, "other namespaces"),
       privilege("CAP_SYS_PTRACE", CAP_SYS_PTRACE, effective, "which process owns a socket, for other users' processes"),
       privilege("CAP_SYSLOG", CAP_SYSLOG, effective, "the kernel's messages where kernel.dmesg_restrict is 1"),
       first_namespace(files),
       enter_namespace(),
       sock_diag(),
+      ping_socket(),
       ethtool(),
       module(files, "nf_tables", "nothing: without it there are no nftables rules"),
       module(files, "nf_conntrack", "nothing: without it connections are not tracked"),
