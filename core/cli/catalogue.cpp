@@ -217,6 +217,7 @@ Result<Catalogue> load_catalogue(const RuleOptions& options) {
   catalogue.plugins = std::move(plugins.plugins);
   catalogue.refused = std::move(plugins.errors);
   catalogue.tells_failures = why_left_out(options, plugin::kFailedId) != "--skip";
+  catalogue.asks_failures = why_left_out(options, plugin::kFailedId).empty();
   return catalogue;
 }
 

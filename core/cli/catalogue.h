@@ -30,6 +30,7 @@ struct Catalogue {
   std::vector<Error> errors;                                  // files that could not be used
   std::vector<Error> refused;                                 // plugins that could not be used
   bool tells_failures = true;                                 // hostcheck.plugin_failed is not among --skip
+  bool asks_failures = true;                                  // it is asked for, so that none is an answer too
 };
 // Error code invalid: a pattern, area or setting that names nothing, with the nearest name.
 [[nodiscard]] Result<Catalogue> load_catalogue(const RuleOptions& options);

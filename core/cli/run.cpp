@@ -117,7 +117,8 @@ std::vector<CheckResult> run_checks(const Plan& plan, const facts::Facts& facts,
 void tell_failures(const Plan& plan, std::vector<checks::Finding> failures, const Catalogue& catalogue,
                    std::vector<CheckResult>& results) {
   failures.insert(failures.end(), plan.plugin_failures.begin(), plan.plugin_failures.end());
-  if ((plan.plugins.empty() && failures.empty()) || !catalogue.tells_failures) return;
+  if (!catalogue.tells_failures) return;
+  if (failures.empty() && (plan.plugins.empty() || !catalogue.asks_failures)) return;
   CheckResult result;
   result.id = plugin::kFailedId;
   result.outcome = failures.empty() ? Outcome::clear : Outcome::finding;

@@ -248,7 +248,7 @@ class Configuration(unittest.TestCase):
 
 class Rules(unittest.TestCase):
     def failed(self, folder, *say):
-        done = hostcheck("run", "--observe", "0", "--rules", folder)
+        done = hostcheck("run", "--observe", "0", "--rules", folder, "--plugins", folder)
         self.assertEqual(done.returncode, 3, done.stdout + done.stderr)
         # The report is wrapped: compare without line ends and blanks.
         text = re.sub(r"\s+", "", done.stdout + done.stderr)

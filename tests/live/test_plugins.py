@@ -132,7 +132,7 @@ class Plugins(unittest.TestCase):
 
     def test_one_that_works_is_a_finding_with_its_parameter(self):
         folder = self.folder("well")
-        report, done = self.report(folder, "--only", "hostcheck.fixture_*", "--set", "hostcheck.fixture_well.level_well=7")
+        report, done = self.report(folder, "--only", "hostcheck.*", "--set", "hostcheck.fixture_well.level_well=7")
         self.assertEqual([each["id"] for each in report["findings"]], ["hostcheck.fixture_well"])
         self.assertEqual(report["findings"][0]["evidence"][0]["value"], 7)
         self.assertEqual(done.returncode, 1)
