@@ -136,7 +136,7 @@ std::vector<Rule> pages_of(const Plan& plan) {
 
 // Plugins end early enough for the report to be written within the budget.
 Clock::time_point plugin_deadline(Clock::time_point start, const RunOptions& options) {
-  return start + options.budget - std::min<milliseconds>(options.budget / 10, milliseconds{300});
+  return start + options.budget - std::min<milliseconds>(options.budget / 5, milliseconds{500});
 }
 
 std::string text_in(const facts::TableData& table, std::string_view column) {

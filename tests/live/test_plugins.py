@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 import unittest
 
 import support
@@ -23,9 +22,9 @@ FAILURES = {
     "crash": "SIGSEGV",
     "abort": "the fixture wants to abort",
     "exit": "exited with status 0 before it was done",
-    "hang": "not done after 700 ms",
-    "spin": "700 ms",
-    "close_pipe": "700 ms",
+    "hang": "not done after 2000 ms",
+    "spin": "2000 ms",
+    "close_pipe": "2000 ms",
     "allocate": "" if SANITIZED else "gave nothing",
     "map": "gave nothing",
     "fork": "clone",
@@ -97,9 +96,7 @@ class Plugins(unittest.TestCase):
 
     def report(self, folder, *options, user=None):
         command = [support.HOSTCHECK, "run", "--observe", "0", "--probe", "off", "--format", "json", "--plugins", folder]
-        begin = time.monotonic()
         done = subprocess.run(command + list(options), capture_output=True, text=True, timeout=120, user=user)
-        self.seconds = time.monotonic() - begin
         self.assertTrue(done.stdout, done.stderr)
         return json.loads(done.stdout), done
 
@@ -179,9 +176,9 @@ class Plugins(unittest.TestCase):
             with open(path) as file:
                 text = file.read()
             with open(path, "w") as file:
-                file.write(text.replace("time_ms = 700", "time_ms = 10000"))
+                file.write(text.replace("time_ms = 2000", "time_ms = 10000"))
         report, _ = self.report(folder, "--budget", "2s")
-        self.assertLess(self.seconds, 2.0 if not SANITIZED else 4.0)
+        self.assertLessEqual(report["duration_ms"], 2000)
         failed = self.failures(report)
         self.assertIn("--budget was used up", failed["hang"]["summary"])
         self.assertEqual(self.outcomes(report)["hostcheck.fixture_well"]["outcome"], "finding")
@@ -192,7 +189,7 @@ class Plugins(unittest.TestCase):
         with open(path) as file:
             text = file.read()
         with open(path, "w") as file:
-            file.write(text.replace("time_ms = 700", "time_ms = 10000"))
+            file.write(text.replace("time_ms = 2000", "time_ms = 10000"))
         process = subprocess.Popen([support.HOSTCHECK, "run", "--observe", "0", "--plugins", folder, "--only",
                                     "hostcheck.fixture_hang", "--budget", "30s"], stdout=subprocess.DEVNULL)
         self.addCleanup(process.wait)

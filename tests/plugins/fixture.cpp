@@ -2,7 +2,6 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <fstream>
 #include <stdexcept>
 #include <thread>
@@ -59,14 +58,12 @@ void misbehave([[maybe_unused]] const hostcheck::Input& input, [[maybe_unused]] 
   for (;;) {
     char* block = static_cast<char*>(std::malloc(1 << 20));
     if (block == nullptr) throw std::runtime_error("malloc gave nothing");
-    std::memset(block, 1, 1 << 20);
     kept.push_back(block);
   }
 #elif defined(WAY_map)
   for (;;) {
     void* block = ::mmap(nullptr, 1 << 20, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (block == MAP_FAILED) throw std::runtime_error("mmap gave nothing");
-    std::memset(block, 1, 1 << 20);
   }
 #elif defined(WAY_fork)
   for (;;) ::fork();
