@@ -21,6 +21,8 @@ const TableInfo& ProbeDns::table() {
           .key<&P::address>("address", "", "the answer", "Address that the server gave; NULL where it gave none")
           .column<&P::ttl_s>("ttl_s", "s", "RFC 1035 TTL", "How long the address may be kept")
           .column<&P::time_ms>("time_ms", "ms", "SO_TIMESTAMPNS", "From the question to its answer")
+          .column<&P::asked_ms>("asked_ms", "ms", "CLOCK_MONOTONIC",
+                                "When it was asked, since the probe's first question")
           .column<&P::queries>("queries", "packets", "hostcheck", "Questions sent until then")
           .column<&P::words>("words", "", "the answer, the kernel", "What was wrong, and who said so")
           .build();

@@ -27,6 +27,7 @@ struct ProbeDns {
   IpAddress address;  // empty where there is none
   std::optional<std::uint32_t> ttl_s;
   std::optional<double> time_ms;  // until the answer
+  std::uint32_t asked_ms = 0;     // when it was asked, since the probe's first question
   std::uint32_t queries = 0;      // sent for it
   std::string words;              // what was wrong, and who said so
   static const TableInfo& table();

@@ -20,6 +20,7 @@ namespace {
 
 // What this namespace itself has of a target: addresses and listeners on the port.
 struct OwnSide {
+  std::vector<IpAddress> peers;  // that connections of this namespace have on the port
   std::vector<IpAddress> addresses;
   std::map<IpAddress, std::uint32_t> waiting;  // by listener's address: connections in its accept queue
 
@@ -35,6 +36,12 @@ struct OwnSide {
     }
     return most;
   }
+};
+
+struct Found {
+  NamedAddress who;
+  bool own = false;
+  Connected made;
 };
 
 OwnSide look_at_own_side(const Context& context, std::uint16_t port) {
@@ -56,15 +63,47 @@ OwnSide look_at_own_side(const Context& context, std::uint16_t port) {
           most = std::max(most, socket.rqueue);
         },
         [] {});
+    query.states = kernel::kConnectionStates & ~kernel::state_bit(facts::SocketState::time_wait);
+    query.local_ports.reset();
+    query.remote_ports = std::vector<std::uint16_t>{port};
+    (void)kernel::dump_sockets(
+        *netlink, query,
+        [&](const kernel::DiagSocket& socket) {
+          if (std::find(out.peers.begin(), out.peers.end(), socket.remote) == out.peers.end()) {
+            out.peers.push_back(socket.remote);
+          }
+        },
+        [] {});
+    query.states = kernel::state_bit(facts::SocketState::listen);
+    query.remote_ports.reset();
+    query.local_ports = std::vector<std::uint16_t>{port};
   }
   return out;
 }
 
-struct Found {
-  NamedAddress who;
-  bool own = false;
-  Connected made;
-};
+// Where connections go to an address that no answer holds, the name is asked for again until two of its TTLs have
+// passed, if these are short: content networks give other addresses with every question.
+Task<void> watch_name(Context& context, const OwnSide& own, const std::string& name, const std::vector<Found>& all) {
+  constexpr std::chrono::milliseconds kLongest(5000);
+  std::uint32_t ttl_s = 0;
+  for (const Found& each : all) ttl_s = std::max(ttl_s, each.who.ttl_s.value_or(0));
+  const auto is_known = [&](const IpAddress& peer) {
+    return std::any_of(all.begin(), all.end(), [&](const Found& each) { return each.who.address == peer; });
+  };
+  const bool stale = std::any_of(own.peers.begin(), own.peers.end(),
+                                 [&](const IpAddress& peer) { return !peer.is_loopback() && !is_known(peer); });
+  const auto needed = std::chrono::milliseconds(2000) * ttl_s + std::chrono::milliseconds(50);
+  const auto servers = servers_of(context);
+  if (!stale || !servers || needed > kLongest || context.within(needed + needed) < Clock::now() + needed) co_return;
+  const auto end = Clock::now() + needed;
+  for (std::uint32_t sample = 2;; ++sample) {
+    const bool last = Clock::now() + std::chrono::milliseconds(600) >= end;
+    co_await context.sleep_until(last ? end : Clock::now() + std::chrono::milliseconds(500));
+    if (context.over()) co_return;
+    (void)co_await resolve(context, *servers, name, sample);
+    if (last) co_return;
+  }
+}
 
 // A connect takes a place in the accept queue until it is accepted: one that is not drained is left alone.
 Task<void> connect_one(Context& context, const OwnSide& own, std::uint16_t port, Found& found) {
@@ -171,8 +210,9 @@ Task<void> run(Context& context) {
   if (all.empty()) co_return;
   const OwnSide own = look_at_own_side(context, *target->port);
   std::vector<Task<void>> tasks;
-  tasks.reserve(all.size());
+  tasks.reserve(all.size() + 1);
   for (Found& each : all) tasks.push_back(connect_one(context, own, *target->port, each));
+  if (!literal) tasks.push_back(watch_name(context, own, target->host, all));
   co_await context.together(std::move(tasks));
   context.result.method = context.out.intern("connect");
   keep_rows(context, literal ? "" : target->host, *target->port, all);

@@ -92,6 +92,11 @@ class Context {
   [[nodiscard]] Task<void> together(std::vector<Task<void>> tasks);
   // The earlier of the run's deadline and `from now`.
   [[nodiscard]] Clock::time_point within(std::chrono::milliseconds from_now) const;
+  // Since the probe was started.
+  [[nodiscard]] std::uint32_t elapsed_ms() const {
+    const auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - started_);
+    return static_cast<std::uint32_t>(passed.count());
+  }
   [[nodiscard]] bool over() const { return Clock::now() >= engine_.limits_.deadline; }
   [[nodiscard]] const Limits& limits() const { return engine_.limits_; }
   [[nodiscard]] Task<void> sleep_until(Clock::time_point when);
@@ -100,6 +105,7 @@ class Context {
   friend class Engine;
   Engine& engine_;
   const kernel::NetnsInfo* netns_ = nullptr;
+  Clock::time_point started_ = Clock::now();
   facts::ProbeResult own_result_;
 };
 

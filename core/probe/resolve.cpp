@@ -216,7 +216,8 @@ Task<void> ask_one(Context& context, ServerReply first, std::vector<ServerReply>
   out.push_back(std::move(second));
 }
 
-void keep_rows(Context& context, const std::vector<ServerReply>& replies, std::uint32_t sample) {
+void keep_rows(Context& context, const std::vector<ServerReply>& replies, std::uint32_t sample,
+               std::uint32_t asked_ms) {
   auto& rows = context.out.rows<facts::ProbeDns>();
   for (const ServerReply& reply : replies) {
     facts::ProbeDns row;
@@ -230,6 +231,7 @@ void keep_rows(Context& context, const std::vector<ServerReply>& replies, std::u
     row.outcome = context.out.intern(name_of(reply.outcome));
     if (reply.rcode) row.rcode = context.out.intern(rcode_name(*reply.rcode));
     row.time_ms = reply.time_ms;
+    row.asked_ms = asked_ms;
     row.queries = reply.queries;
     row.words = reply.words;
     if (reply.records.empty()) rows.push_back(row);
@@ -311,6 +313,7 @@ Task<std::vector<ServerReply>> ask_servers(Context& context, const std::vector<D
                                            std::uint32_t sample) {
   std::vector<ServerReply> replies;
   std::vector<Task<void>> tasks;
+  const std::uint32_t asked_ms = context.elapsed_ms();
   for (const DnsServer& server : servers) {
     for (const DnsType type : {DnsType::a, DnsType::aaaa}) {
       ServerReply first;
@@ -321,7 +324,7 @@ Task<std::vector<ServerReply>> ask_servers(Context& context, const std::vector<D
     }
   }
   co_await context.together(std::move(tasks));
-  keep_rows(context, replies, sample);
+  keep_rows(context, replies, sample, asked_ms);
   co_return replies;
 }
 

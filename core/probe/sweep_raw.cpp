@@ -64,9 +64,13 @@ class RawSweep final : public SweepSender {
 
   [[nodiscard]] Task<void> finish(SweepJudge& judge, SweepSightings& sightings) override {
     for (;;) {
+      // Flows on a slower path were heard in the first stage, late as they were.
+      const auto wait =
+          std::clamp(milliseconds(static_cast<int>(10 * sightings.slowest_ms)), milliseconds(400), kSweepPatience);
+      const auto patience = sightings.answers == 0 ? kSweepPatience : wait;
       Clock::time_point last{};
       for (const Flight& flight : flights_) {
-        if (!flight.over) last = std::max(last, flight.sent_at + kSweepPatience);
+        if (!flight.over) last = std::max(last, flight.sent_at + patience);
       }
       if (Clock::now() >= last || context_.over()) break;
       (void)co_await wire_.readable(std::min(last, context_.limits().deadline));
@@ -100,7 +104,7 @@ class RawSweep final : public SweepSender {
         complete_ = false;
         break;
       }
-      next = std::max(next + gap, Clock::now() + gap / 2);
+      next = std::max(next + gap, Clock::now() + gap / 4);
       const std::uint16_t source = ports_[judge.shots()[shot].port];
       flights_.resize(shot + 1);
       Flight& flight = flights_[shot];

@@ -39,7 +39,7 @@ class SweepSender {
   // marking answers in judge and in sightings, those to SYNs of earlier stages as well. False when the budget ended it;
   // SYNs that were not sent are gone from judge then.
   [[nodiscard]] virtual Task<bool> send(SweepJudge& judge, SweepJudge::Stage stage, SweepSightings& sightings) = 0;
-  // Waits for what may still come within 900 ms of each SYN.
+  // Waits for what may still come: ten times the slowest round trip, from 400 to 900 ms after each SYN.
   [[nodiscard]] virtual Task<void> finish(SweepJudge& judge, SweepSightings& sightings) = 0;
 };
 

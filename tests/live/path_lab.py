@@ -63,7 +63,7 @@ class Listener:
         self.closing = False
         self.kept = []
         with inside(netns):
-            self.socket = socket.socket(socket.AF_INET6)
+            self.socket = socket.socket(socket.AF_INET6)  # closed by close()
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
             self.socket.bind(("::", port))
@@ -245,7 +245,8 @@ def dnsmasq(netns, address, records, ttl=60, port=53):
     command += ["--local=/%s/" % name.split(".")[-1] for name in names]
     command += ["--address=/%s/%s" % (name, each) for name, targets in names.items() for each in targets]
     process = netns.popen(*command, stderr=support.subprocess.DEVNULL)
-    wait_for(lambda: ":%d" % port in netns.exec("ss", "-Hlnu", "src", address) or process.poll() is not None, "dnsmasq")
+    wait_for(lambda: ":%d" % port in netns.exec("ss", "-Hlnu", "src", "[%s]" % address if ":" in address else address) or
+             process.poll() is not None, "dnsmasq")
     if process.poll() is not None:
         raise AssertionError("dnsmasq ended: %d" % process.returncode)
     return process

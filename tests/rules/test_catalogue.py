@@ -27,6 +27,7 @@ socket.idle_without_keepalive socket.ephemeral_ports_exhausted
 mtu.fragments_lost mtu.mss_clamp_missing
 nic.speed_degraded nic.duplex_half nic.autoneg_off nic.rx_errors nic.rx_dropped nic.link_flaps nic.ring_overrun
 neigh.table_overflow
+dns.address_unreachable dns.stale_peer dns.server_unreachable dns.answers_differ listen.port_closed path.ecmp_partial_loss
 softnet.backlog_drops softnet.budget_exhausted softnet.single_cpu
 """.split()
 
