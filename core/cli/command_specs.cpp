@@ -140,7 +140,7 @@ CommandSpec test_spec() {
   spec.name = "test";
   spec.summary = "Run the tests that rules and plugins carry";
   spec.argument = "PATH";
-  spec.argument_help = "Rule files, plugins' folders or folders of them; without any, all that run would use";
+  spec.argument_help = "Rule files, plugins' folders, folders of them; none: all that run uses";
   spec.many = true;
   spec.take_argument = [options](const std::string& value) { options->paths.push_back(value); };
   spec.options = {
