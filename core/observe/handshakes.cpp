@@ -55,6 +55,7 @@ std::uint64_t unanswered_attempts(const Seen& seen, const observe_flow& flow, Di
 SynStory story_of(const Seen& seen, const observe_flow& flow, HandshakeStage stage) {
   SynStory story;
   story.stage = stage;
+  story.refusals_traced = seen.record.has_refused_syns;
   story.timestamp_option = flow.has_timestamp != 0;
   story.synacks = flow.synacks_out;
   const auto dropped = [&](std::uint32_t packets, std::uint32_t reason, std::uint64_t place) {

@@ -108,6 +108,10 @@ SynVerdict of_listener(const SynStory& story, const Surroundings& around) {
     verdict.witnesses = "nobody listens there, and neither an RST nor a drop was seen";
     return verdict;
   }
+  if (story.refusals_traced && story.stage == facts::HandshakeStage::syn) {
+    verdict.witnesses = "the listener did not refuse it, and no drop event named it";
+    return verdict;
+  }
   const WatchedListener& listener = *story.listener;
   if (listener.drops() == 0) {
     verdict.witnesses = "the listener counted no drop, and no drop event named the packet";

@@ -29,6 +29,7 @@ struct SynStory {
   bool drop_has_conntrack = false;            // the dropped packet had a conntrack entry
   std::string_view drop_reason;               // the kernel's word without SKB_DROP_REASON_; "" where it tells none
   std::string_view drop_place;                // kernel function; "" where it is not known
+  bool refusals_traced = false;               // every refusal of a listener would have been seen
   std::optional<Refusal> refusal;             // of its last SYN or its last ACK, by stage
 };
 

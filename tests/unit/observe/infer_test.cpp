@@ -240,6 +240,17 @@ TEST(InferReason, TellsWhichConditionOfTheListenerBound) {
   EXPECT_EQ(infer_reason(refused(0, 127), around).reason, SynReason::listener_refused);
 }
 
+TEST(InferReason, BlamesNoQueueForASynThatTheListenerDidNotRefuse) {
+  WatchedListener listener = busy();
+  listener.samples_full = 40;
+  SynStory story = at(listener);
+  story.refusals_traced = true;
+  const SynVerdict verdict = infer_reason(story, Surroundings(blue()));
+  EXPECT_EQ(verdict.reason, SynReason::unknown);
+  EXPECT_EQ(verdict.certainty, Certainty::unknown);
+  EXPECT_THAT(verdict.witnesses, HasSubstr("did not refuse it"));
+}
+
 TEST(InferReason, KnowsTheLastQuarterThatIsKept) {
   Surroundings around(blue());
   around.syncookies = 0;
