@@ -201,9 +201,14 @@ Result<void> Trace::start() {
   std::replace_if(
       state_->methods.begin(), state_->methods.end(), [&](const Method& each) { return each.name == refusals.name; },
       refusals);
+  // Packets are seen last of all: whatever befalls one that is seen is seen too.
+  bpf_program* receive = state_->skeleton->progs.observe_receive;
+  bpf_program__set_autoattach(receive, false);
   if (const int failed = observe_bpf::attach(state_->skeleton); failed != 0) {
     return unexpected(load_error(-failed, "attach"));
   }
+  state_->skeleton->links.observe_receive = bpf_program__attach(receive);
+  if (state_->skeleton->links.observe_receive == nullptr) return unexpected(load_error(errno, "attach"));
   state_->started_ns = monotonic_ns();
   return {};
 }
