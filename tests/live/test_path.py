@@ -12,6 +12,7 @@ import support
 support.need_root()
 support.need_programs("ip", "nft", "setpriv")
 
+SANITIZED = os.environ.get("HOSTCHECK_SANITIZED") in ("ON", "1")
 AS_NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 
 
@@ -344,8 +345,9 @@ class Targets(unittest.TestCase):
         done = hostcheck(self.host, "run", "--only", "route.*", "--observe", "0", "--budget", "2s", "--format", "json", *targets)
         took = time.monotonic() - begin
         report = json.loads(done.stdout)
-        self.assertLess(report["duration_ms"], 2500)
-        self.assertLess(took, 2 + 4)  # starting a program on a busy machine
+        # The program starts and tells its report outside of the budget, a sanitized one five times as slowly.
+        self.assertLess(report["duration_ms"], 2000 + (2500 if SANITIZED else 500))
+        self.assertLess(took, 2 + (20 if SANITIZED else 4))
         self.assertEqual(len([each for each in report["probes"] if each["kind"] == "connect"]), 30)
         self.assertFalse(all(each["result"]["complete"] for each in report["probes"]), "nothing was cut short")
 
