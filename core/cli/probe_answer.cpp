@@ -1,7 +1,10 @@
 #include "core/cli/probe_answer.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
+#include "core/base/text.h"
 #include "core/cli/answer.h"
 #include "core/report/json_text.h"
 #include "core/report/layout.h"
@@ -27,6 +30,31 @@ sql::Answer telling(const sql::Answer& whole) {
   for (const auto& row : whole.rows) {
     auto& line = out.rows.emplace_back();
     for (const std::size_t at : kept) line.push_back(row[at]);
+  }
+  return out;
+}
+
+// As a table where that is narrow enough to be read, else each row as lines of what it has.
+std::string rows_text(const sql::Answer& answer) {
+  constexpr std::size_t kWidest = 130;
+  std::string table = answer_as_table(answer);
+  const std::vector<std::string_view> lines = split_lines(table);
+  const bool narrow =
+      std::all_of(lines.begin(), lines.end(), [](std::string_view line) { return report::width_of(line) <= kWidest; });
+  if (narrow) return table;
+  std::size_t name_width = 0;
+  for (const sql::AnswerColumn& each : answer.columns) name_width = std::max(name_width, each.name.size());
+  std::string out;
+  for (const auto& row : answer.rows) {
+    if (!out.empty()) out += "\n";
+    for (std::size_t at = 0; at < row.size(); ++at) {
+      if (std::holds_alternative<std::monostate>(row[at])) continue;
+      sql::Answer cell{{answer.columns[at]}, {{row[at]}}};
+      const std::string text = answer_as_table(cell);
+      const auto cell_lines = split_lines(text);
+      out += "  " + report::pad_right(answer.columns[at].name, name_width + 2);
+      out += std::string(trim(cell_lines.back())) + "\n";
+    }
   }
   return out;
 }
@@ -68,7 +96,7 @@ std::string answer_as_text(const ProbeAnswer& answer) {
   if (!result.complete)
     append_paragraph(out, "ended before it was done: --budget or the number of packets was used up");
   for (const auto& [name, rows] : answer.tables) {
-    if (!rows.rows.empty()) out += "\n" + name + "\n" + answer_as_table(telling(rows));
+    if (!rows.rows.empty()) out += "\n" + name + "\n" + rows_text(telling(rows));
   }
   out +=
       fmt::format("\n{} packet{} in {:.1f} s from namespace {}{}{}\n", result.packets, result.packets == 1 ? "" : "s",
