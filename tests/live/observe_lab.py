@@ -115,7 +115,7 @@ class Watch:
         name = netns if isinstance(netns, str) else netns.name
         self.process = subprocess.Popen([support.FACTS_DUMP, "--netns", name, "--observe", str(window_ms), *tables],
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        wait_for(self.attached, "programs attached")
+        wait_for(self.attached, "programs attached", 30)
 
     def attached(self):
         """Whether all programs have their links, as the kernel tells of the process's descriptors."""

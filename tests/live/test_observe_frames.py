@@ -5,7 +5,8 @@ import socket
 import struct
 
 import support
-from observe_lab import BOTH, PORT, V4, Lab, Watch, checksum, inside, raw_socket, segment
+from observe_lab import BOTH, PORT, V4, Family, Lab, Watch, checksum, inside, raw_socket, segment
+from support import Netns
 
 support.need_root()
 support.need_programs("ip", "nft")
@@ -39,8 +40,6 @@ class Frames(Lab):
                 sender.send(each)
 
     def test_tags_of_vlans_that_this_host_does_not_have(self):
-        if self.server.can("link", "add", "link", "veth0", "name", "veth0.7", "type", "vlan", "id", "7"):
-            self.server.ip("link", "del", "veth0.7")
         for family in BOTH:
             for tags in (struct.pack("!HH", 0x8100, 7), struct.pack("!HHHH", 0x88A8, 8, 0x8100, 7)):
                 with self.subTest(family=family.table, tags=tags.hex()):
@@ -52,6 +51,52 @@ class Frames(Lab):
                     # They did arrive, and the stack threw them away.
                     self.assertGreaterEqual(sum(each["packets"] for each in seen["drops"]), 20, seen["drops"])
                     listener.close()
+
+    def test_vlans_of_this_host(self):
+        """A VLAN's SYNs are those of its device and of that device's namespace, and nobody else's."""
+        guest, other = Netns("guest"), Netns("far")
+        self.addCleanup(guest.close)
+        self.addCleanup(other.close)
+        for netns, vlan, target in ((self.server, 7, None), (self.client, 7, None), (self.server, 9, guest), (self.client, 9, other)):
+            name = "vlan%d" % vlan
+            if not netns.can("link", "add", "link", "veth0", "name", name, "type", "vlan", "id", str(vlan)):
+                self.skipTest("this kernel has no VLAN devices")
+            if target:
+                netns.ip("link", "set", name, "netns", target.name)
+            netns = target or netns
+            netns.sysctl("net.ipv6.conf.%s.accept_dad" % name, 0)
+            netns.ip("link", "set", name, "up")
+        for family in BOTH:
+            for vlan, server, client in ((7, self.server, self.client), (9, guest, other)):
+                with self.subTest(family=family.table, vlan=vlan):
+                    self.ask_by_vlan(family, vlan, server, client)
+
+    def ask_by_vlan(self, family, vlan, server, client):
+        name = "vlan%d" % vlan
+        here, there = ("10.96.%d.1", "10.96.%d.2") if family is V4 else ("fd96:%d::1", "fd96:%d::2")
+        for netns, address in ((server, here), (client, there)):
+            netns.ip("addr", "add", "%s/%d" % (address % vlan, family.prefix), "dev", name, *([] if family is V4 else ["nodad"]))
+        way = Family(family.number, here % vlan, there % vlan, family.prefix, "", family.table)
+        with inside(client), socket.socket(family.number) as stranger:
+            stranger.settimeout(10)
+            self.assertRaises(ConnectionRefusedError, stranger.connect, (way.server, 1))
+        listener = way.listen(server, PORT, 64)
+        watch = Watch("all", "syns", "unanswered_syns", window_ms=1500)
+        clients = way.connects(client, PORT, 20)
+        seen = watch.result()
+        listener.close()
+        self.drop(server, "input", "tcp dport %d" % PORT)
+        self.assertEqual([(each["netns"], each["address"], each["received"], each["answered"], each["synacks"], each["completed"])
+                          for each in seen["syns"] if each["port"] == PORT], [(server.name, way.server, 20, 20, 20, 20)])
+        self.assertEqual([each for each in seen["unanswered_syns"] if PORT in (each["local_port"], each["peer_port"])], [])
+        watch = Watch(server, "unanswered_syns", window_ms=1500)
+        clients += way.connects(client, PORT, 20)
+        rows = self.unanswered(watch.result())
+        for each in clients:
+            each.close()
+        self.assertEqual({(each["reason"], each["ifname"], each["peer"]) for each in rows}, {("firewall", name, way.client)})
+        self.assertEqual(len(rows), 20)
+        server.exec("nft", "delete", "table", "inet", "lost")
 
     def test_a_priority_tag_is_no_vlan(self):
         for family in BOTH:
