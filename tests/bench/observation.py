@@ -144,13 +144,15 @@ class Traffic:
         self.milliseconds = 100 if bench.share > 1 else 400
 
     def run(self, load, watcher=None):
-        """Units in a microsecond: that passed, or of all processors that both ends and the watcher had."""
+        """Units in a microsecond that passed; with --cpu in one of both ends' processor time, less the part of the
+        machine's that the watcher took meanwhile."""
         before = busy_us(watcher.pid()) if watcher else 0
         out = support.run(self.bench.tool("traffic"), load, self.server.name, self.client.name, ADDRESS, self.milliseconds)
         units, passed, busy = [int(word) for word in out.split()]
         if not self.bench.clock:
             return units / passed
-        return units / (busy + (busy_us(watcher.pid()) - before if watcher else 0))
+        taken = busy_us(watcher.pid()) - before if watcher else 0
+        return units / busy * (1 - taken / (passed * os.cpu_count()))
 
     def share_left(self, load, watcher, rounds):
         """Median over the rounds of throughput while watched, each against the unwatched runs before and after it."""
