@@ -109,8 +109,8 @@ class Bpftrace:
                 ids = [line.split()[1] for line in text if line.startswith("prog_id:")]
             for each in ids:
                 info = json.loads(support.run("bpftool", "-j", "prog", "show", "id", each))
-                if info.get("name", "").startswith("interval") or not info.get("run_cnt"):
-                    continue
+                if info.get("name", "").isdigit() or not info.get("run_cnt"):
+                    continue  # the interval is named after its number
                 told[info.get("name", each)] = (info["run_cnt"], info["run_time_ns"] / info["run_cnt"])
         return told
 
