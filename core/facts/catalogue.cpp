@@ -16,6 +16,7 @@
 #include "core/facts/probe_connect.h"
 #include "core/facts/probe_dns.h"
 #include "core/facts/probe_gateway.h"
+#include "core/facts/probe_latency.h"
 #include "core/facts/probe_listener.h"
 #include "core/facts/probe_pmtu.h"
 #include "core/facts/probe_sweep.h"
@@ -73,6 +74,7 @@ std::span<const TableInfo* const> catalogue() {
       &ProbeDns::table(),
       &ProbeGateway::table(),
       &ProbeHop::table(),
+      &ProbeLatency::table(),
       &ProbeListener::table(),
       &ProbePmtu::table(),
       &ProbeResult::table(),

@@ -17,6 +17,7 @@ struct Kind {
 [[nodiscard]] const Kind& connect_kind();
 [[nodiscard]] const Kind& dns_kind();
 [[nodiscard]] const Kind& gateway_kind();
+[[nodiscard]] const Kind& latency_kind();
 [[nodiscard]] const Kind& listener_kind();
 [[nodiscard]] const Kind& pmtu_kind();
 [[nodiscard]] const Kind& sweep_kind();

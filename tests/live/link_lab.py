@@ -77,10 +77,15 @@ class Link:
 
 
 class Relay:
-    """Passes frames between two interfaces of a namespace, each after a while: a cable that is longer than it looks."""
+    """Passes frames between two interfaces of a namespace, each after a while: a cable that is longer than it looks.
 
-    def __init__(self, netns, left, right, delay_s):
-        self.delay_s = delay_s
+    stall_bytes: once so many bytes have come, it passes nothing on for stall_s, then goes on with what it has.
+    """
+
+    def __init__(self, netns, left, right, delay_s=0.0, stall_bytes=None, stall_s=0.0):
+        self.delay_s, self.stall_bytes, self.stall_s = delay_s, stall_bytes, stall_s
+        self.passed = 0
+        self.quiet_until = 0.0
         self.stop, self.stopped = os.pipe()
         with inside(netns):
             self.sockets = [self._open(left), self._open(right)]
@@ -110,8 +115,12 @@ class Relay:
                         frame, address = side.recvfrom(65536)
                     except BlockingIOError:
                         break
-                    if address[2] != socket.PACKET_OUTGOING:
-                        self.waiting.append((now + self.delay_s, self.sockets[1 - number], frame))
+                    if address[2] == socket.PACKET_OUTGOING:
+                        continue
+                    self.passed += len(frame)
+                    if self.stall_bytes and self.passed > self.stall_bytes:
+                        self.stall_bytes, self.quiet_until = None, now + self.stall_s
+                    self.waiting.append((max(now + self.delay_s, self.quiet_until), self.sockets[1 - number], frame))
             while self.waiting and self.waiting[0][0] <= time.monotonic():
                 _, side, frame = self.waiting.pop(0)
                 try:
