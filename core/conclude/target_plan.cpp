@@ -86,8 +86,11 @@ void TargetPlan::ask_of_address(std::vector<probe::Ask>& out, const IpAddress& a
   if (mode_ == ProbeMode::modest) return;
   ask(out, "pmtu", where);
   if (port) ask(out, "sweep", where);
-  if (port) ask(out, "latency", where);
-  if (mode_ == ProbeMode::full || (port && lost(address, *port, facts))) ask(out, "trace", where);
+  const bool losing = port && lost(address, *port, facts);
+  if (mode_ == ProbeMode::full || losing) ask(out, "trace", where);
+  // Its load would lose or delay what the others count: only once they have ended, and not where something is lost.
+  const bool counted = !has_kind("sweep") || probe_of(facts, "sweep", where) >= 0;
+  if (port && counted && !losing) ask(out, "latency", where);
 }
 
 std::vector<probe::Ask> TargetPlan::next(const facts::Facts& facts) {
