@@ -24,7 +24,7 @@ constexpr auto kLoadedTime = 1000ms;    // the least time that is watched from t
 constexpr auto kLongestWatch = 4000ms;  // the most, while answers are late
 constexpr std::uint32_t kHandshakes = 12;
 constexpr auto kHandshakeGap = 50ms;
-constexpr int kBurstsAtOnce = 8;  // before a handshake, so that it meets a queue if there is one
+constexpr std::int64_t kLoadedHandshakes = 6;
 
 struct Settings {
   LatencyTarget target;
@@ -142,7 +142,7 @@ class Probe {
       echo.ask(loaded_);
       const auto until = until_next();
       while (may_load(start) && Clock::now() < until) {
-        if (!co_await send_burst(*load)) break;
+        if (!co_await send_burst(*load, static_cast<std::uint32_t>(settings_.load) - row_.load_packets)) break;
         loaded_until = Clock::now();
       }
       co_await echo.listen(until, loaded_);
@@ -165,9 +165,8 @@ class Probe {
     });
   }
 
-  Task<bool> send_burst(Load& load) {
-    const auto left = static_cast<std::uint32_t>(settings_.load) - row_.load_packets;
-    const std::uint32_t packets = std::min(kBurst, left);
+  Task<bool> send_burst(Load& load, std::uint32_t most) {
+    const std::uint32_t packets = std::min(kBurst, most);
     if (!co_await context_.turn(target_.address, packets)) co_return false;
     row_.load_bytes += load.send(packets) * load.bytes_each();
     row_.load_packets += packets;
@@ -213,9 +212,11 @@ class Probe {
     auto load = Load::open(context_, target_);
     if (!load) co_return;
     const auto start = Clock::now();
-    for (std::uint32_t number = 0; number < kHandshakes; ++number) {
-      for (int burst = 0; burst < kBurstsAtOnce && may_load(start); ++burst) {
-        if (!co_await send_burst(*load)) co_return;
+    // Each right behind its part of the load.
+    for (std::int64_t number = 1; number <= kLoadedHandshakes; ++number) {
+      const auto part = static_cast<std::uint32_t>(settings_.load * number / kLoadedHandshakes);
+      while (row_.load_packets < part) {
+        if (!co_await send_burst(*load, part - row_.load_packets)) co_return;
       }
       if (!co_await handshake(loaded_)) co_return;
     }

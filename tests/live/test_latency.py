@@ -34,9 +34,9 @@ class Latency(unittest.TestCase):
         for port in ("left", "right"):
             self.middle.ip("link", "set", port, "master", "sw")
 
-    def slow_down(self, limit_bytes):
-        """The way to the server takes 4 Mbit/s and keeps what is too much."""
-        self.middle.exec("tc", "qdisc", "add", "dev", "right", "root", "tbf", "rate", "4mbit", "burst", "3000", "limit", limit_bytes)
+    def slow_down(self, limit_bytes, rate="4mbit"):
+        """The way to the server takes so much and keeps what is too much."""
+        self.middle.exec("tc", "qdisc", "add", "dev", "right", "root", "tbf", "rate", rate, "burst", "3000", "limit", limit_bytes)
 
     def relay(self, **options):
         made = Relay(self.middle, "left", "right", **options)
@@ -114,7 +114,7 @@ class Latency(unittest.TestCase):
             answer, row = self.ask(address)
             self.assertEqual((row["outcome"], row["method"]), ("steady", "connect"), answer)
             self.assertEqual(answer["fallback"], "echo is not answered")
-        self.slow_down(1000000)
+        self.slow_down(1000000, "1mbit")
         answer, row = self.ask("10.96.0.2:8080")
         self.assertEqual((row["outcome"], row["method"]), ("queueing", "connect"), answer)
         self.assertEqual(listener.received, b"")
