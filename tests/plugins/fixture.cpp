@@ -29,9 +29,8 @@ hostcheck::Finding finding(const hostcheck::Input& input) {
   return made;
 }
 
-[[maybe_unused]] volatile int* nowhere() {
-  return nullptr;
-}
+// Not 0, which a sanitizer would catch before the processor does.
+[[maybe_unused]] volatile std::uintptr_t nowhere = 16;
 [[maybe_unused]] volatile std::uint64_t sink = 0;
 
 // The pipe that the answer goes through is among the first descriptors.
@@ -43,7 +42,7 @@ hostcheck::Finding finding(const hostcheck::Input& input) {
 
 void misbehave([[maybe_unused]] const hostcheck::Input& input, [[maybe_unused]] hostcheck::Output& output) {
 #if defined(WAY_crash)
-  *nowhere() = 1;
+  *reinterpret_cast<volatile int*>(nowhere) = 1;
 #elif defined(WAY_abort)
   std::fputs("assertion failed: the fixture wants to abort\n", stderr);
   std::abort();
