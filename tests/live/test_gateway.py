@@ -2,6 +2,8 @@
 """The probe of gateways and own addresses: duplicates, other answerers, slowness and silence, told from healthy links."""
 
 import concurrent.futures
+import json
+import subprocess
 import unittest
 
 import support
@@ -9,7 +11,7 @@ from link_lab import GATE, GATE4, GATE6, HOST, HSRP_MAC, OTHER4, SERVER, Link, R
 from path_lab import probe
 
 support.need_root()
-support.need_programs("ip", "nft", "setpriv")
+support.need_programs("ip", "nft", "ping", "setpriv")
 
 
 def gateway(netns, target, **args):
@@ -118,6 +120,30 @@ class Gateways(unittest.TestCase):
         answer = probe(self.host, "gateway", "all")
         rows = {row["gateway"]: row["outcome"] for row in answer["tables"]["probe_gateway"]}
         self.assertEqual(rows, {GATE4: "answers", GATE6: "answers", OTHER4: "answers", HOST[4]: "unique", HOST[6]: "unique"})
+
+    def findings(self):
+        """Of a whole run that is pointed at the server: id, status and severity, the gateway's and neighbours' only."""
+        done = subprocess.run([support.HOSTCHECK, "run", "--netns", self.host.name, "--target", SERVER[4] + ":8080", "--observe", "0",
+                               "--only", "neigh.*", "--only", "route.gateway_unreachable", "--format", "json"],
+                              capture_output=True, text=True, timeout=60)
+        self.assertTrue(done.stdout, done.stderr)
+        return {(each["id"], each["status"], each["severity"]) for each in json.loads(done.stdout)["findings"]}
+
+    def test_a_run_names_the_duplicate_and_nothing_on_a_healthy_link(self):
+        self.assertEqual(self.findings(), set())
+        self.link.plug(self.link.near, self.link.space("thief"), "eth0", [GATE4 + "/24"])
+        self.assertIn(("neigh.duplicate_address", "confirmed", "critical"), self.findings())
+
+    def test_a_run_confirms_a_dead_gateway_and_refutes_one_that_is_back(self):
+        self.router.ip("link", "set", "eth0", "down")
+        self.host.exec("ping", "-c1", "-W4", SERVER[4], check=False)
+        support.wait_for(lambda: support.query(self.host, "SELECT 1 FROM neighbours WHERE address = '%s' AND state = 'failed'"
+                                               % GATE4), "the gateway given up")
+        self.assertIn(("route.gateway_unreachable", "confirmed", "warning"), self.findings())
+        support.wait_for(lambda: support.query(self.host, "SELECT 1 FROM neighbours WHERE address = '%s' AND state = 'failed'"
+                                               % GATE4), "the gateway given up again")
+        self.router.ip("link", "set", "eth0", "up")
+        self.assertIn(("route.gateway_unreachable", "refuted", "warning"), self.findings())
 
     def test_what_is_wrong_with_a_target_is_said(self):
         for target, args, words in (("nonsense", {}, "nonsense"), ("224.0.0.1", {}, "224.0.0.1"),
