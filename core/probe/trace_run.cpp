@@ -7,7 +7,7 @@ namespace hostcheck::probe {
 namespace {
 
 constexpr std::size_t kFlows = 6;  // rule out a second next hop with 95 %; and what Linux answers at once
-constexpr std::size_t kTriesOfASilentHop = 3;
+constexpr std::size_t kTriesOfASilentHop = 5;
 constexpr std::uint32_t kFarthest = 30;  // hops
 constexpr std::uint32_t kBatch = 8;      // distances at a time where the target's is not known
 constexpr std::uint32_t kRounds = 3;
@@ -15,7 +15,7 @@ constexpr std::uint32_t kLeastRounds = 6;  // of watching loss
 constexpr std::chrono::milliseconds kRound{250};
 // Linux answers a host with 6 errors at once, then with one a second (net/ipv4/icmp.c, icmp_ratelimit).
 constexpr std::uint32_t kErrorsAtOnce = 6;
-constexpr std::uint32_t kTestOfALimit = 4;  // packets
+constexpr std::uint32_t kTestOfALimit = 6;  // packets; a rationed router has earned two or three of them meanwhile
 constexpr std::chrono::milliseconds kErrorEvery{1050};
 
 // Hops of the way back, as the ttl of an answer tells: systems begin with 64, 128 or 255.
@@ -209,7 +209,7 @@ void TraceRun::note_limited(std::size_t from) {
     count.lost += shots()[i].met != Met::router ? 1 : 0;
   }
   for (const auto& [ttl, count] : by_ttl) {
-    if (count.sent >= kTestOfALimit && (count.sent - count.lost) * 4 <= count.sent) limited_.insert(ttl);
+    if (count.sent >= kTestOfALimit && (count.sent - count.lost) * 2 <= count.sent) limited_.insert(ttl);
   }
 }
 

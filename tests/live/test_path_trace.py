@@ -74,7 +74,8 @@ class LongWay(unittest.TestCase):
             answer, traces, hops = self.ask(version)
             self.assertEqual(answer["outcome"], "loss", answer["words"])
             trace = traces["tcp"]
-            self.assertEqual(trace["loss_begins_address"], self.chain.address(version, 5), answer["words"])
+            # Hop 5 itself may have had no answer through, by chance.
+            self.assertIn(trace["loss_begins_address"], [self.chain.address(version, each) for each in (5, 6)], answer["words"])
             self.assertEqual(trace["clean_until"], self.chain.address(version, 4))
             self.assertIn("no answer from hops 1-2", answer["words"])
             self.assertFalse(any(hop["carried"] for hop in hops if hop["ttl"] < 5))
