@@ -124,6 +124,19 @@ std::string Anonymiser::text(std::string_view text) const {
   return out;
 }
 
+std::string Anonymiser::name(std::string_view name) const {
+  if (name.empty()) return {};
+  std::array<std::uint8_t, crypto_shorthash_BYTES> hash{};
+  crypto_shorthash(hash.data(), reinterpret_cast<const unsigned char*>(name.data()), name.size(), key_.data());
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string out = "name-";
+  for (std::size_t at = 0; at < 4; ++at) {
+    out += kDigits[hash[at] >> 4U];
+    out += kDigits[hash[at] & 15U];
+  }
+  return out;
+}
+
 Value Anonymiser::value(const Value& value) const {
   const auto* words = std::get_if<std::string>(&value);
   return words == nullptr ? value : Value(text(*words));

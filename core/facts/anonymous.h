@@ -31,6 +31,8 @@ class Anonymiser {
   // Every address that stands in a text, whatever is around it ("tcp dport 22 ip saddr 10.0.0.0/8").
   [[nodiscard]] std::string text(std::string_view text) const;
   [[nodiscard]] Value value(const Value& value) const;
+  // A pseudonym for a name, the same for the same name: "name-" and eight hexadecimal digits. "" stays.
+  [[nodiscard]] std::string name(std::string_view name) const;
 
  private:
   [[nodiscard]] std::string word(std::string_view word) const;

@@ -13,54 +13,15 @@
 #include "core/sql/functions.h"
 #include "core/sql/outer_join.h"
 #include "core/sql/sandbox.h"
+#include "core/sql/sqlite_values.h"
 
 namespace hostcheck::sql {
 namespace {
-
-struct CloseConnection {
-  void operator()(sqlite3* connection) const { sqlite3_close_v2(connection); }
-};
-struct FinalizeStatement {
-  void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
-};
-using Statement = std::unique_ptr<sqlite3_stmt, FinalizeStatement>;
 
 struct Compiled {
   Statement statement;
   facts::Request request;
 };
-
-facts::Value value_of(sqlite3_stmt* statement, int column) {
-  switch (sqlite3_column_type(statement, column)) {
-    case SQLITE_INTEGER:
-      return static_cast<std::int64_t>(sqlite3_column_int64(statement, column));
-    case SQLITE_FLOAT:
-      return sqlite3_column_double(statement, column);
-    case SQLITE_TEXT:
-    case SQLITE_BLOB: {
-      const auto* bytes = static_cast<const char*>(sqlite3_column_blob(statement, column));
-      return std::string(bytes == nullptr ? "" : bytes,
-                         static_cast<std::size_t>(sqlite3_column_bytes(statement, column)));
-    }
-    default:
-      return {};
-  }
-}
-
-int bind(sqlite3_stmt* statement, int at, const facts::Value& value) {
-  const facts::Cell cell = facts::to_cell(value);
-  switch (cell.kind) {
-    case facts::Cell::Kind::null:
-      return sqlite3_bind_null(statement, at);
-    case facts::Cell::Kind::integer:
-      return sqlite3_bind_int64(statement, at, cell.integer);
-    case facts::Cell::Kind::real:
-      return sqlite3_bind_double(statement, at, cell.real);
-    case facts::Cell::Kind::text:
-      return sqlite3_bind_text64(statement, at, cell.text.data(), cell.text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
-  }
-  return SQLITE_OK;
-}
 
 std::string text_or_empty(const char* text) {
   return text == nullptr ? std::string() : std::string(text);
@@ -348,7 +309,7 @@ Result<Answer> Database::run(std::string_view query, const Parameters& parameter
           make_error(ErrorCode::invalid, "query", "",
                      fmt::format("parameter :{} has no value{}", (*names)[at], did_you_mean((*names)[at], known))));
     }
-    if (const int code = bind(statement, static_cast<int>(at) + 1, found->second); code != SQLITE_OK) {
+    if (const int code = bind_value(statement, static_cast<int>(at) + 1, found->second); code != SQLITE_OK) {
       return unexpected(state_->error(code, query, limits));
     }
   }
