@@ -1,5 +1,7 @@
 #include "core/checks/confirm.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "core/checks/text_template.h"
@@ -95,6 +97,9 @@ void confirm(const Rule& rule, const Answered& answered, const sql::Answer& answ
   const std::string packets = fmt::format(", {} packet{}", answered.packets, answered.packets == 1 ? "" : "s");
   finding.evidence.push_back(
       {finding.doubt->probe + " probe", answered.words, {}, how_asked(*finding.doubt, packets), "now"});
+  // What was seen stands before the thresholds that it was judged by.
+  std::stable_partition(finding.evidence.begin(), finding.evidence.end(),
+                        [](const Evidence& each) { return !each.parameter; });
 }
 
 }  // namespace

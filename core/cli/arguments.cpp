@@ -67,7 +67,9 @@ void declare(Parsed& parsed, CLI::App& root) {
     if (option.value.empty()) {
       parsed.options.push_back(parsed.app->add_flag(option.name, option.help));
     } else {
-      parsed.options.push_back(parsed.app->add_option(option.name, parsed.values[at], option.help)
+      parsed.options.push_back(parsed.app
+                                   ->add_option(option.brief.empty() ? option.name : option.brief + "," + option.name,
+                                                parsed.values[at], option.help)
                                    ->type_name(option.value)
                                    ->expected(1)
                                    ->allow_extra_args(false)

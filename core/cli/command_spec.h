@@ -20,6 +20,7 @@ struct OptionSpec {
   std::string help;
   std::vector<std::string> choices;              // valid values; empty for any
   std::function<void(const std::string&)> take;  // called for each time that it is given; a switch gives ""
+  std::string brief = {};                        // "-o"; "" for none
 };
 
 // What a command takes besides options, after its first argument.
@@ -54,6 +55,7 @@ struct CommandSpec {
 [[nodiscard]] CommandSpec checks_spec();
 [[nodiscard]] CommandSpec explain_spec();
 [[nodiscard]] CommandSpec test_spec();
+[[nodiscard]] CommandSpec snapshot_spec();
 [[nodiscard]] CommandSpec new_spec();
 [[nodiscard]] CommandSpec doctor_spec();
 [[nodiscard]] CommandSpec completion_spec();

@@ -35,6 +35,11 @@ CommandSpec query_spec() {
        "Look at this network namespace, or at all (where it is run)",
        {},
        [options](const std::string& value) { options->netns = value; }},
+      {"--from",
+       "FILE",
+       "Ask a snapshot in place of this host",
+       {},
+       [options](const std::string& value) { options->from = value; }},
       {"--format",
        "NAME",
        "table, json or csv (table)",
@@ -62,6 +67,50 @@ CommandSpec query_spec() {
       "and is in the table absences.\n"
       "Exit status: 0 answered; 3 could not be answered; 64 wrong SQL or usage.";
   spec.finish = [options]() -> Command { return *options; };
+  return spec;
+}
+
+CommandSpec snapshot_spec() {
+  auto options = std::make_shared<SnapshotOptions>();
+  CommandSpec spec;
+  spec.name = "snapshot";
+  spec.summary = "Keep every fact of this host as one SQLite file, to judge it anywhere";
+  spec.options = {
+      {"--output", "FILE", "The file", {}, [options](const std::string& value) { options->output = value; }, "-o"},
+      {"--netns",
+       "NAME",
+       "Look at this network namespace, or at all (where it is run)",
+       {},
+       [options](const std::string& value) { options->netns = value; }},
+      {"--observe",
+       "DURATION",
+       "How long to watch what counts and moves (2s); 0: not at all",
+       {},
+       [options](const std::string& value) {
+         const auto parsed = parse_duration(value);
+         if (!parsed) throw Wrong{"--observe '" + value + "': " + parsed.error().detail};
+         options->observe = *parsed;
+       }},
+      {"--anonymous",
+       "",
+       "Hide addresses and names; equal ones stay equal, prefixes stay",
+       {},
+       [options](const std::string&) { options->anonymous = true; }},
+      rules_option([options](const std::string& value) { options->rules.rules = value; }),
+      {"--quiet", "", "Print nothing that is not wrong", {}, [options](const std::string&) { options->quiet = true; }},
+  };
+  spec.notes =
+      "Examples:\n"
+      "  hostcheck snapshot -o web-17.db\n"
+      "  hostcheck snapshot -o web-17.db --anonymous --netns all\n"
+      "  hostcheck run --from web-17.db                  the same findings, on any machine\n"
+      "  hostcheck query --from web-17.db 'SELECT * FROM listeners'\n"
+      "  sqlite3 web-17.db 'SELECT * FROM absences'      any other tool\n"
+      "Exit status: 0 written; 3 failed; 64 wrong usage.";
+  spec.finish = [options]() -> Command {
+    if (options->output.empty()) throw Wrong{"into which file? -o FILE"};
+    return *options;
+  };
   return spec;
 }
 
@@ -243,7 +292,7 @@ CommandSpec completion_spec() {
 }
 
 std::vector<CommandSpec> command_specs() {
-  return {run_spec(),     path_spec(), probe_spec(), query_spec(),  tables_spec(),    checks_spec(),
+  return {run_spec(),     path_spec(), probe_spec(), query_spec(),  snapshot_spec(), tables_spec(),    checks_spec(),
           explain_spec(), test_spec(), new_spec(),   doctor_spec(), completion_spec()};
 }
 

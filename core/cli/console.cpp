@@ -80,7 +80,8 @@ Result<void> can_write_whole(const std::string& path) {
   const bool special = is_special(target);
   std::error_code ignored;
   if (fs::is_directory(target, ignored)) return unexpected(errno_error(EISDIR, "write", path));
-  const fs::path place = special ? target : target.parent_path();
+  const fs::path folder = target.parent_path().empty() ? fs::path(".") : target.parent_path();
+  const fs::path place = special ? target : folder;
   if (::access(place.c_str(), W_OK) != 0) return unexpected(errno_error(errno, "write", path));
   return {};
 }

@@ -18,6 +18,7 @@ struct Dispatch {
   int operator()(const ChecksOptions& options) const { return checks(options); }
   int operator()(const ExplainOptions& options) const { return explain(options); }
   int operator()(const TestOptions& options) const { return test(options); }
+  int operator()(const SnapshotOptions& options) const { return snapshot(options); }
   int operator()(const NewOptions& options) const { return make_new(options); }
   int operator()(const DoctorOptions& options) const { return doctor(options); }
   int operator()(const CompletionOptions& options) const { return completion(options); }

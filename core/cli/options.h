@@ -47,6 +47,10 @@ struct RunOptions {
   bool quiet = false;
   bool verbose = false;
   bool show_suppressed = false;
+  std::string from;        // a snapshot to judge in place of this host; "" for none
+  std::string snapshot;    // file that takes every fact and the report; "" for none
+  bool anonymous = false;  // in the snapshot
+  bool no_report = false;  // the snapshot is all that is wanted
   std::vector<conclude::Suppression> suppressions;
 };
 
@@ -71,7 +75,18 @@ struct ProbeOptions {
   std::string format = "text";
 };
 
+// Every fact of this host as one file.
+struct SnapshotOptions {
+  RuleOptions rules;
+  std::string output;
+  std::string netns;  // "" the present one, "all", or a name
+  std::chrono::milliseconds observe{2000};
+  bool anonymous = false;
+  bool quiet = false;
+};
+
 struct QueryOptions {
+  std::string from;   // a snapshot to ask in place of this host; "" for none
   std::string sql;    // "" reads it from standard input
   std::string netns;  // "" the present one, "all", or a name
   std::string format = "table";
@@ -114,7 +129,7 @@ struct CompletionOptions {
   std::string shell;
 };
 
-using Command = std::variant<RunOptions, PathOptions, ProbeOptions, QueryOptions, TablesOptions, ChecksOptions,
-                             ExplainOptions, TestOptions, NewOptions, DoctorOptions, CompletionOptions>;
+using Command = std::variant<RunOptions, PathOptions, ProbeOptions, QueryOptions, SnapshotOptions, TablesOptions,
+                             ChecksOptions, ExplainOptions, TestOptions, NewOptions, DoctorOptions, CompletionOptions>;
 
 }  // namespace hostcheck::cli

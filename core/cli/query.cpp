@@ -16,6 +16,7 @@
 #include "core/observe/observation.h"
 #include "core/report/layout.h"
 #include "core/sql/database.h"
+#include "core/sql/snapshot.h"
 
 namespace hostcheck::cli {
 namespace {
@@ -59,6 +60,22 @@ void warn_of_absences(const facts::Request& request, const facts::Facts& facts) 
   }
 }
 
+// Prints the answer of these facts.
+int show(const std::string& sql, const QueryOptions& options, const facts::Request& read, const facts::Facts& facts,
+         sql::Database& database) {
+  database.use(facts);
+  sql::Limits limits;
+  limits.time = std::chrono::milliseconds(60'000);  // a person is waiting, not a catalogue of rules
+  limits.memory_bytes = 1UL << 30;
+  auto answer = database.run(sql, {}, limits);
+  if (!answer) return fail(answer.error());
+  warn_of_absences(read, facts);
+  const std::string text = options.format == "json"  ? answer_as_json(*answer)
+                           : options.format == "csv" ? answer_as_csv(*answer)
+                                                     : answer_as_table(*answer);
+  return print(text) ? kExitOk : kExitUnknown;
+}
+
 // Gathers what the SQL reads, and prints its answer.
 int answer(const std::string& sql, const QueryOptions& options) {
   auto database = sql::Database::open();
@@ -66,6 +83,11 @@ int answer(const std::string& sql, const QueryOptions& options) {
   auto request = database->plan(sql);
   if (!request) return fail(request.error());
   const facts::Request read = *request;
+  if (!options.from.empty()) {
+    auto snapshot = sql::read_snapshot(options.from);
+    if (!snapshot) return fail(snapshot.error());
+    return show(sql, options, read, snapshot->facts, *database);
+  }
   // Who asks for absences alone asks for those of everything.
   if (request->empty() && sql.find(sql::absences_table().name) != std::string::npos)
     *request = facts::request_everything();
@@ -81,17 +103,7 @@ int answer(const std::string& sql, const QueryOptions& options) {
     if (!facts::is_asked_table(name)) continue;
     facts.add_absence(name, "", make_error(ErrorCode::unsupported, "", "", "only hostcheck run fills it"));
   }
-  database->use(facts);
-  sql::Limits limits;
-  limits.time = std::chrono::milliseconds(60'000);  // a person is waiting, not a catalogue of rules
-  limits.memory_bytes = 1UL << 30;
-  auto answer = database->run(sql, {}, limits);
-  if (!answer) return fail(answer.error());
-  warn_of_absences(read, facts);
-  const std::string text = options.format == "json"  ? answer_as_json(*answer)
-                           : options.format == "csv" ? answer_as_csv(*answer)
-                                                     : answer_as_table(*answer);
-  return print(text) ? kExitOk : kExitUnknown;
+  return show(sql, options, read, facts, *database);
 }
 
 }  // namespace

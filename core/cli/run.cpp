@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "core/base/text.h"
+#include "core/base/version.h"
 #include "core/cli/capabilities.h"
 #include "core/cli/catalogue.h"
 #include "core/cli/commands.h"
@@ -23,6 +24,7 @@
 #include "core/plugin/session.h"
 #include "core/report/render.h"
 #include "core/sql/database.h"
+#include "core/sql/snapshot.h"
 
 namespace hostcheck::cli {
 namespace {
@@ -147,6 +149,33 @@ std::string text_in(const facts::TableData& table, std::string_view column) {
   return std::string(cell.text);
 }
 
+// The sysctls that a snapshot knows, in place of a live kernel's.
+bool has_recorded_sysctl(std::string_view name, const facts::Facts& facts) {
+  const facts::TableData* table = facts.find("sysctls");
+  const auto column = table == nullptr ? std::nullopt : table->info().column("name");
+  std::string scratch;
+  for (std::size_t row = 0; column && row < table->size(); ++row) {
+    if (table->cell(row, *column, scratch).text == name) return true;
+  }
+  return false;
+}
+
+// The namespaces that a snapshot's run looked at, by name.
+gather::Options recorded_namespaces(const facts::Facts& facts) {
+  gather::Options namespaces;
+  const facts::TableData* table = facts.find("namespaces");
+  if (table == nullptr) return namespaces;
+  const auto netns = table->info().column("netns");
+  const auto asked = table->info().column("asked");
+  std::string scratch;
+  for (std::size_t row = 0; netns && asked && row < table->size(); ++row) {
+    if (table->cell(row, *asked, scratch).integer == 0) continue;
+    kernel::NetnsInfo& each = namespaces.asked.emplace_back();
+    each.name = table->cell(row, *netns, scratch).text;
+  }
+  return namespaces;
+}
+
 conclude::HostIdentity identity(const facts::Facts& facts, const gather::Options& namespaces) {
   conclude::HostIdentity host;
   if (const facts::TableData* table = facts.find("host")) {
@@ -159,18 +188,17 @@ conclude::HostIdentity identity(const facts::Facts& facts, const gather::Options
   return host;
 }
 
-// Whether a cure by this sysctl is one that the running kernel knows: in this namespace, or in the first one, where the
-// values of the whole machine are.
-bool has_sysctl(const std::string& name, const gather::Options& namespaces) {
+// Whether a cure by this sysctl is one that the running kernel knows: in the finding's namespace, in this one, or in
+// the first one, where the values of the whole machine are.
+bool has_sysctl(const std::string& name, std::string_view netns, const gather::Options& namespaces) {
   const std::string path = "/proc/sys/" + kernel::swap_sysctl_separators(name);
   const kernel::FileTree& files = namespaces.files;
   if (files.exists(path)) return true;
-  for (const auto& each : namespaces.known) {
-    if (!each.first) continue;
+  return std::any_of(namespaces.known.begin(), namespaces.known.end(), [&](const kernel::NetnsInfo& each) {
+    if (!each.first && each.name != netns) return false;
     const auto scope = kernel::NetnsScope::enter(each);
     return scope && files.exists(path);
-  }
-  return false;
+  });
 }
 
 std::chrono::sys_days today() {
@@ -186,7 +214,9 @@ conclude::Report conclude_run(const Plan& plan, std::vector<CheckResult> results
     const auto words = checks::clear_text(rule, facts, database, netns);
     return words && *words ? **words : std::string{};
   };
-  witnesses.has_sysctl = [&](std::string_view name) { return has_sysctl(std::string(name), namespaces); };
+  witnesses.has_sysctl = [&](std::string_view name, std::string_view netns) {
+    return options.from.empty() ? has_sysctl(std::string(name), netns, namespaces) : has_recorded_sysctl(name, facts);
+  };
   report.findings = conclude::draw_findings(pages_of(plan), results, witnesses);
   results.insert(results.end(), plan.failed.begin(), plan.failed.end());
   for (const auto& [id, option] : catalogue.left_out) {
@@ -202,7 +232,7 @@ conclude::Report conclude_run(const Plan& plan, std::vector<CheckResult> results
   report.probes = conclude::probe_records(facts);
   report.host = identity(facts, namespaces);
   report.observed = facts.observed;
-  report.capabilities = capabilities();
+  if (options.from.empty()) report.capabilities = capabilities();
   conclude::suppress(report, options.suppressions, today());
   conclude::judge(report, facts, plan.request);
   return report;
@@ -241,6 +271,10 @@ conclude::ProbeOptions probes_of(const RunOptions& options, const Watch& watch) 
   probes.traveller.uid = ::geteuid();
   probes.deadline = watch.deadline() - kToConclude;
   probes.stop = &Watch::interrupted;
+  if (!options.from.empty()) {
+    probes.mode = conclude::ProbeMode::off;
+    probes.off_because = "the snapshot holds no answer to it";
+  }
   return probes;
 }
 
@@ -270,13 +304,67 @@ std::string render(const conclude::Report& report, const RunOptions& options) {
   return report::as_text(report, text);
 }
 
+// What is judged: this host's facts, or those of a snapshot.
+struct Subject {
+  facts::Facts facts;
+  gather::Options namespaces;
+  std::chrono::system_clock::time_point taken;
+};
+
+Result<Subject> recorded_subject(const std::string& path) {
+  auto snapshot = sql::read_snapshot(path);
+  if (!snapshot) return unexpected(snapshot.error());
+  Subject subject;
+  subject.namespaces = recorded_namespaces(snapshot->facts);
+  subject.taken = report::parse_utc(snapshot->info.taken).value_or(std::chrono::system_clock::time_point{});
+  subject.facts = std::move(snapshot->facts);
+  return subject;
+}
+
+Result<void> write_snapshot(const RunOptions& options, const conclude::Report& report, const facts::Facts& facts) {
+  std::optional<facts::Anonymiser> anonymiser;
+  if (options.anonymous) {
+    auto made = facts::Anonymiser::with_random_key();
+    if (!made) return unexpected(made.error());
+    anonymiser = *made;
+  }
+  sql::SnapshotInfo info;
+  info.hostcheck = version();
+  info.host = report.host.name;
+  info.kernel = report.host.kernel;
+  info.taken = report::utc(report.started);
+  // The report's sentences have names in them that nothing hides; run --from writes it anew.
+  if (!options.anonymous) info.report = report::as_json(report);
+  return sql::write_snapshot(options.snapshot, facts, info, anonymiser ? &*anonymiser : nullptr);
+}
+
+// Prints or writes what the run found. Returns the exit status.
+int deliver(const conclude::Report& report, const facts::Facts& facts, const RunOptions& options) {
+  if (!options.snapshot.empty()) {
+    if (auto written = write_snapshot(options, report, facts); !written) return fail(written.error());
+  }
+  if (options.no_report) {
+    if (options.quiet) return kExitOk;
+    const std::string& file = options.snapshot;
+    return print(file + "\nhostcheck run --from " + file + " judges it, hostcheck query --from " + file + " asks it.\n")
+               ? kExitOk
+               : kExitUnknown;
+  }
+  const std::string text = render(report, options);
+  if (options.output.empty()) return print(text) ? status_of(report.verdict) : kExitUnknown;
+  if (auto written = write_whole(options.output, text); !written) return fail(written.error());
+  return status_of(report.verdict);
+}
+
 }  // namespace
 
 int run(const RunOptions& options) {
   const auto start = Clock::now();
   const auto started = std::chrono::system_clock::now();
-  if (!options.output.empty()) {
-    if (auto writable = can_write_whole(options.output); !writable) return fail(writable.error());
+  const bool recorded = !options.from.empty();
+  for (const std::string& file : {options.output, options.snapshot}) {
+    if (file.empty()) continue;
+    if (auto writable = can_write_whole(file); !writable) return fail(writable.error());
   }
   auto loaded = load_catalogue(options.rules);
   if (!loaded) return fail(loaded.error());
@@ -285,38 +373,64 @@ int run(const RunOptions& options) {
   auto opened = sql::Database::open();
   if (!opened) return fail(opened.error());
   sql::Database& database = keep_until_exit(*std::move(opened));
-  const Plan& plan = keep_until_exit(plan_checks(catalogue, database, options.observe.count() > 0));
-  auto namespaces = gather::plan_namespaces(options.netns, plan.request.contains("namespaces"));
-  if (!namespaces) return fail(namespaces.error());
+  Subject& subject = keep_until_exit(Subject());
+  subject.taken = started;
+  if (recorded) {
+    auto read = recorded_subject(options.from);
+    if (!read) return fail(read.error());
+    subject = *std::move(read);
+  }
+  const bool observed = recorded ? subject.facts.observed.count() > 0 : options.observe.count() > 0;
+  Plan& plan = keep_until_exit(plan_checks(catalogue, database, observed));
+  if (!options.snapshot.empty()) merge(facts::request_everything(), plan.request);
+  if (!recorded) {
+    auto namespaces = gather::plan_namespaces(options.netns, plan.request.contains("namespaces"));
+    if (!namespaces) return fail(namespaces.error());
+    subject.namespaces = *std::move(namespaces);
+  }
 
   // A text report on standard output tells them itself.
-  if (options.format != "text" || options.quiet || !options.output.empty()) {
+  if (options.format != "text" || options.quiet || !options.output.empty() || !options.snapshot.empty()) {
     for (const CheckResult& each : plan.failed) complain(each.reason);
   }
 
   const Watch watch(start, start + options.budget, !options.quiet);
   std::vector<conclude::Capability> methods;
-  facts::Facts& facts = keep_until_exit(conclude::sample(
-      plan.request, *namespaces, window_for(plan.request, options),
-      [&](milliseconds window, milliseconds every, const auto& tick) { watch.wait(window, every, tick); },
-      options.roles, &methods));
-  database.use(facts);
-  plugin::Session plugins(plan.plugins, facts, database, plugin_deadline(start, options));
-  std::vector<CheckResult> results = run_checks(plan, facts, database, watch, plugins);
-  plugin::SessionResult said = plugins.finish(facts);
-  database.use(facts);  // with plugin_facts
+  if (!recorded) {
+    subject.facts = conclude::sample(
+        plan.request, subject.namespaces, window_for(plan.request, options),
+        [&](milliseconds window, milliseconds every, const auto& tick) { watch.wait(window, every, tick); },
+        options.roles, &methods);
+  }
+  database.use(subject.facts);
+  plugin::Session plugins(plan.plugins, subject.facts, database, plugin_deadline(start, options));
+  std::vector<CheckResult> results = run_checks(plan, subject.facts, database, watch, plugins);
+  plugin::SessionResult said = plugins.finish(subject.facts);
+  database.use(subject.facts);  // with plugin_facts
   std::move(said.results.begin(), said.results.end(), std::back_inserter(results));
   tell_failures(plan, std::move(said.failures), catalogue, results);
-  conclude::Probing(probes_of(options, watch), plan.rules, *namespaces, facts, database).run(results);
-  conclude::Report report = conclude_run(plan, std::move(results), catalogue, facts, database, *namespaces, options);
+  conclude::Probing(probes_of(options, watch), plan.rules, subject.namespaces, subject.facts, database).run(results);
+  conclude::Report report =
+      conclude_run(plan, std::move(results), catalogue, subject.facts, database, subject.namespaces, options);
   report.capabilities.insert(report.capabilities.end(), methods.begin(), methods.end());
-  report.started = started;
+  report.started = subject.taken;
+  report.snapshot = options.from;
   report.duration = std::chrono::duration_cast<milliseconds>(Clock::now() - start);
+  return deliver(report, subject.facts, options);
+}
 
-  const std::string text = render(report, options);
-  if (options.output.empty()) return print(text) ? status_of(report.verdict) : kExitUnknown;
-  if (auto written = write_whole(options.output, text); !written) return fail(written.error());
-  return status_of(report.verdict);
+int snapshot(const SnapshotOptions& options) {
+  RunOptions all;
+  all.netns = options.netns;
+  all.observe = options.observe;
+  all.budget = std::max(all.budget, options.observe + milliseconds(15'000));
+  all.probe = conclude::ProbeMode::off;
+  all.rules = options.rules;
+  all.snapshot = options.output;
+  all.no_report = true;
+  all.anonymous = options.anonymous;
+  all.quiet = options.quiet;
+  return run(all);
 }
 
 }  // namespace hostcheck::cli

@@ -12,6 +12,8 @@ struct Raw {
   RawRun run;
   std::optional<std::string> config;
   bool show_suppressed = false;
+  std::string from;
+  std::string snapshot;
 };
 
 std::chrono::milliseconds duration(const std::string& name, const std::string& text) {
@@ -84,6 +86,13 @@ RunOptions finish(Raw& raw) {
   const std::vector<std::string> roles(facts::kRoleNames.begin(), facts::kRoleNames.end());
   for (const std::string& each : options.roles) require_choice("--role", each, roles);
   options.show_suppressed = raw.show_suppressed;
+  options.from = raw.from;
+  options.snapshot = raw.snapshot;
+  const bool live =
+      !options.targets.empty() || !options.roles.empty() || !options.netns.empty() || !raw.snapshot.empty();
+  if (!options.from.empty() && live) {
+    throw Wrong{"--from judges what was recorded: --target, --role, --netns and --snapshot go with a live run"};
+  }
   options.quiet = given.quiet.value_or(false);
   options.verbose = given.verbose.value_or(false);
   const std::string colour = given.color.value_or("auto");
@@ -170,13 +179,23 @@ CommandSpec run_spec() {
        "What this host is for, e.g. router; else its facts say (repeatable)",
        {facts::kRoleNames.begin(), facts::kRoleNames.end()},
        list(&RawRun::role)},
+      {"--from",
+       "FILE",
+       "Judge a snapshot in place of this host",
+       {},
+       [raw](const std::string& value) { raw->from = value; }},
+      {"--snapshot",
+       "FILE",
+       "Keep every fact and the report there too, for --from (see hostcheck snapshot)",
+       {},
+       [raw](const std::string& value) { raw->snapshot = value; }},
       {"--show-suppressed",
        "",
        "Name the findings that the configuration sets aside",
        {},
        [raw](const std::string&) { raw->show_suppressed = true; }},
       {"--format", "NAME", "text, json or ndjson (text)", formats(), text(&RawRun::format)},
-      {"--output", "FILE", "Write the report there, whole or not at all", {}, text(&RawRun::output)},
+      {"--output", "FILE", "Write the report there, whole or not at all", {}, text(&RawRun::output), "-o"},
       {"--color", "WHEN", "auto, always or never (auto: on a terminal)", colour_modes(), text(&RawRun::color)},
       {"--quiet", "", "Print findings only, and no progress", {}, [raw](const std::string&) { raw->run.quiet = true; }},
       {"--verbose",

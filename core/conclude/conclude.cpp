@@ -134,9 +134,9 @@ std::optional<std::string_view> sysctl_of(std::string_view command) {
 void drop_foreign_cures(Finding& finding, const Witnesses& witnesses) {
   if (!witnesses.has_sysctl) return;
   std::erase_if(finding.fix, [&](const checks::Fix& fix) {
-    if (!fix.sysctl.empty() && !witnesses.has_sysctl(fix.sysctl)) return true;
+    if (!fix.sysctl.empty() && !witnesses.has_sysctl(fix.sysctl, netns_of(finding))) return true;
     const auto name = sysctl_of(fix.command);
-    return name && !witnesses.has_sysctl(*name);
+    return name && !witnesses.has_sysctl(*name, netns_of(finding));
   });
 }
 

@@ -18,8 +18,8 @@ namespace hostcheck::conclude {
 struct Witnesses {
   // The words of a clear check's own numbers in a namespace ("61 of 262144 entries"); "" where the rule has none.
   std::function<std::string(const checks::Rule& rule, std::string_view netns)> clear_words;
-  // Whether the running kernel has the sysctl of this dotted name.
-  std::function<bool(std::string_view name)> has_sysctl;
+  // Whether the running kernel has the sysctl of this dotted name, in that namespace or for the whole machine.
+  std::function<bool(std::string_view name, std::string_view netns)> has_sysctl;
 };
 
 // The findings of all results, in reading order (see order_findings), each with the rivals that are excluded, the ones

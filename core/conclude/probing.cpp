@@ -201,7 +201,7 @@ void Probing::judge_late(std::vector<CheckResult>& results, std::size_t first_la
   results.resize(first_late);
   for (const Rule* rule : late_) {
     CheckResult result = checks::run_rule(*rule, facts_, database_);
-    if (result.outcome == Outcome::skipped && options_.mode == ProbeMode::off) result.reason = "--probe off";
+    if (result.outcome == Outcome::skipped && options_.mode == ProbeMode::off) result.reason = options_.off_because;
     results.push_back(std::move(result));
   }
 }
@@ -280,9 +280,10 @@ std::vector<ProbeRecord> probe_records(const facts::Facts& facts) {
 
 void Probing::run(std::vector<CheckResult>& results) {
   const std::size_t first_late = results.size();
-  std::string why = "--probe off";
+  std::string why = options_.off_because;
   tell_journeys();
   judge_late(results, first_late);
+  if (facts_.find("probe_results") != nullptr) decide(results);  // recorded facts have their answers already
   for (int round = 0; options_.mode != ProbeMode::off && round < kRounds; ++round) {
     why = fmt::format("the answers of {} rounds asked for it", kRounds);
     const std::vector<probe::Ask> asks = collect(results);

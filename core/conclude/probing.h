@@ -29,6 +29,7 @@ struct ProbeOptions {
   Traveller traveller;  // what else is known of the packets to targets; target, address and port are filled in
   std::chrono::steady_clock::time_point deadline;  // no probe lasts longer
   std::function<bool()> stop;                      // asked before each round; may be empty
+  std::string off_because = "--probe off";         // why none is sent, with ProbeMode::off
 };
 
 // Sends asks and puts what they found into facts.

@@ -76,6 +76,7 @@ struct ProbeRecord {
 
 struct Report {
   HostIdentity host;
+  std::string snapshot;  // the file that was judged; "" for the live host
   std::chrono::system_clock::time_point started;
   std::chrono::milliseconds duration{0};
   std::chrono::milliseconds observed{0};  // between the two samples; 0 when there was one

@@ -127,6 +127,7 @@ Json head_of(const conclude::Report& report) {
                  {"boot_id", report.host.boot_id},
                  {"machine_id", report.host.machine_id}};
   out["started"] = utc(report.started);
+  if (!report.snapshot.empty()) out["snapshot"] = report.snapshot;
   return out;
 }
 
@@ -156,6 +157,24 @@ std::string utc(std::chrono::system_clock::time_point time) {
   const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
   return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(std::chrono::system_clock::to_time_t(seconds)),
                      milliseconds.count() % 1000);
+}
+
+std::optional<std::chrono::system_clock::time_point> parse_utc(const std::string& text) {
+  int year = 0;
+  unsigned month = 0;
+  unsigned day = 0;
+  int hour = 0;
+  int minute = 0;
+  int second = 0;
+  int millisecond = 0;
+  if (std::sscanf(text.c_str(), "%4d-%2u-%2uT%2d:%2d:%2d.%3dZ", &year, &month, &day, &hour, &minute, &second,
+                  &millisecond) != 7) {
+    return std::nullopt;
+  }
+  const std::chrono::year_month_day date = std::chrono::year(year) / month / day;
+  if (!date.ok()) return std::nullopt;
+  return std::chrono::sys_days(date) + std::chrono::hours(hour) + std::chrono::minutes(minute) +
+         std::chrono::seconds(second) + std::chrono::milliseconds(millisecond);
 }
 
 std::string as_json(const conclude::Report& report) {

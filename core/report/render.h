@@ -10,6 +10,8 @@
 namespace hostcheck::report {
 
 // "2026-01-01T00:00:00.000Z"
+// The reverse of utc(); nullopt for any other text.
+[[nodiscard]] std::optional<std::chrono::system_clock::time_point> parse_utc(const std::string& text);
 [[nodiscard]] std::string utc(std::chrono::system_clock::time_point time);
 
 // One JSON object, schema hostcheck.report/1 (report.schema.json).

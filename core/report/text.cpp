@@ -41,7 +41,9 @@ std::string header(const conclude::Report& report) {
       "Linux " + printable(report.host.kernel),
       places_text(report.host.netns),
       report.observed.count() == 0 ? "not watched" : "watched " + seconds(report.observed),
-      time};
+      report.snapshot.empty() ? time : utc(report.started).substr(0, 10) + " " + time,
+      report.snapshot.empty() ? "" : "snapshot " + printable(report.snapshot)};
+  if (pieces.back().empty()) pieces.pop_back();
   std::vector<std::string> lines = {std::move(pieces.front())};
   for (std::size_t at = 1; at < pieces.size(); ++at) {
     if (width_of(lines.back()) + 3 + width_of(pieces[at]) <= kWidth) {

@@ -17,7 +17,7 @@ import support
 
 H = support.HOSTCHECK
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
-COMMANDS = ["run", "path", "probe", "query", "tables", "checks", "explain", "test", "new", "doctor", "completion"]
+COMMANDS = ["run", "path", "probe", "query", "snapshot", "tables", "checks", "explain", "test", "new", "doctor", "completion"]
 
 RULE = """id = "tcp.fixture"
 title = "A rule of the test"
@@ -39,6 +39,10 @@ references = ["none"]
 def hostcheck(*words, stdin=None, env=None, program=H):
     environment = dict(os.environ, **(env or {}))
     return subprocess.run([program, *words], capture_output=True, text=True, input=stdin, timeout=60, env=environment)
+
+
+def run_sqlite(file, sql):
+    return support.run("sqlite3", file, sql)
 
 
 def rules_folder(test, **files):
@@ -430,6 +434,57 @@ class Query(unittest.TestCase):
 
 
 @unittest.skipUnless(os.geteuid() == 0 and shutil.which("setpriv"), "needs root and setpriv to become an ordinary user")
+class Snapshot(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.file = os.path.join(folder.name, "host.db")
+
+    def test_it_is_judged_and_asked_anywhere(self):
+        done = hostcheck("snapshot", "-o", self.file, "--observe", "200ms")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("--from " + self.file, done.stdout)
+        kept = json.loads(run_sqlite(self.file, "SELECT value FROM snapshot WHERE key = 'report'"))
+        later = hostcheck("run", "--from", self.file, "--format", "json")
+        report = json.loads(later.stdout)
+        self.assertEqual(report["snapshot"], self.file)
+        for finding in report["findings"] + kept["findings"]:
+            finding.pop("because", None)  # why no probe was sent: once by option, once for want of an answer
+        for part in ("findings", "verdict", "host", "started", "observed_ms"):
+            self.assertEqual(report[part], kept[part], part)
+        self.assertIn("snapshot " + self.file, re.sub(r"\s+", " ", hostcheck("run", "--from", self.file).stdout))
+        sql = "SELECT ifname, mtu FROM links ORDER BY ifindex"
+        self.assertEqual(hostcheck("query", "--from", self.file, "--format", "csv", sql).stdout.split("\n", 1)[1],
+                         run_sqlite(self.file, sql).replace("|", ","))
+        self.assertEqual(run_sqlite(self.file, "SELECT count(*) > 500 FROM columns"), "1\n")
+        self.assertEqual(run_sqlite(self.file, "SELECT sum(value_delta IS NOT NULL) > 0 FROM counters"), "1\n")
+
+    def test_names_and_addresses_are_hidden_on_request(self):
+        self.assertEqual(hostcheck("snapshot", "-o", self.file, "--observe", "0", "--anonymous", "--quiet").returncode, 0)
+        own = hostcheck("query", "--format", "csv",
+                        "SELECT address FROM addresses WHERE NOT ip_in(address, '127.0.0.0/8') AND address <> '::1'").stdout.split()[1:]
+        with open(self.file, "rb") as file:
+            content = file.read()
+        for each in [*own, os.uname().nodename]:
+            if len(each) > 3:
+                self.assertNotIn(each.encode(), content)
+        self.assertIn(hostcheck("run", "--from", self.file).returncode, (0, 1, 2))
+
+    def test_mistakes_are_named(self):
+        for words, say in ((("snapshot",), "-o FILE"), (("snapshot", "-o", "/none/x.db"), "/none/x.db"),
+                           (("run", "--from", "/none/x.db"), "/none/x.db"), (("query", "--from", __file__, "SELECT 1"), "not a database"),
+                           (("run", "--from", self.file, "--netns", "all"), "live run")):
+            done = hostcheck(*words)
+            self.assertIn(done.returncode, (3, 64), words)
+            self.assertIn(say, done.stderr, words)
+
+    def test_a_file_in_the_present_folder(self):
+        done = subprocess.run([support.HOSTCHECK, "run", "--observe", "0", "--only", "kernel.*", "-o", "report.txt"],
+                              cwd=os.path.dirname(self.file), capture_output=True, text=True, check=False)
+        self.assertNotEqual(done.returncode, 64)
+        self.assertEqual(os.listdir(os.path.dirname(self.file)), ["report.txt"], done.stderr)
+
+
 class OrdinaryUser(unittest.TestCase):
     """Runs an installed tree, so that the build folder need not be readable to everybody."""
 

@@ -7,6 +7,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import tempfile
 import unittest
 
 import support
@@ -44,10 +45,27 @@ def start(netns, *words):
 
 def report(netns, *options, observe="1s"):
     """hostcheck's report and exit status; its text is shown when a test fails."""
-    command = [support.HOSTCHECK, "run", "--netns", netns.name, "--probe", "off", "--observe", observe, "--format", "json"]
-    done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=60)
-    assert done.stdout, done.stderr
-    return json.loads(done.stdout), done.returncode
+    with tempfile.TemporaryDirectory() as folder:
+        kept = os.path.join(folder, "snapshot.db")
+        command = [support.HOSTCHECK, "run", "--netns", netns.name, "--probe", "off", "--observe", observe, "--format", "json"]
+        done = subprocess.run([*command, "--snapshot", kept, *options], capture_output=True, text=True, timeout=60)
+        assert done.stdout, done.stderr
+        live = json.loads(done.stdout)
+        words = [word for pair in zip(options, options[1:]) if pair[0] in ("--only", "--set", "--rules") for word in pair]
+        again = subprocess.run([support.HOSTCHECK, "run", "--from", kept, "--format", "json", *words], capture_output=True,
+                               text=True, timeout=60)
+        assert again.stdout, again.stderr
+    # What was kept is judged as the live host was.
+    later = json.loads(again.stdout)
+    for finding in live["findings"] + later["findings"]:
+        if finding.get("because", "").startswith("no probe was sent"):
+            del finding["because"]  # once by --probe off, once for want of an answer
+    for part in ("verdict", "findings"):
+        if live[part] != later[part]:
+            raise AssertionError("from the snapshot: %s\nlive: %s" % (json.dumps(later[part], indent=1), json.dumps(live[part], indent=1)))
+    if again.returncode != done.returncode:
+        raise AssertionError("exit %d from the snapshot, %d live" % (again.returncode, done.returncode))
+    return live, done.returncode
 
 
 def faults_of(found):

@@ -110,13 +110,12 @@ TEST(Confirm, AnAnswerConfirmsWithItsEvidenceAndSeverity) {
   const Finding finding = bench.finding();
   EXPECT_EQ(finding.status, Status::confirmed);
   EXPECT_EQ(finding.severity, Severity::critical);
-  ASSERT_GE(finding.evidence.size(), 2U);
-  const Evidence& waited = *(finding.evidence.end() - 2);
-  EXPECT_EQ(waited.what, "waited");
-  EXPECT_EQ(waited.value, facts::Value(std::int64_t{1000}));
-  EXPECT_EQ(waited.unit, "ms");
-  EXPECT_EQ(finding.evidence.back().value, facts::Value(std::string("what it says")));
-  EXPECT_EQ(finding.evidence.back().source, "hostcheck probe gateway 10.0.0.1 count=10, 5 packets");
+  ASSERT_EQ(finding.evidence.size(), 5U);
+  EXPECT_EQ(finding.evidence[2].what, "waited");
+  EXPECT_EQ(finding.evidence[2].value, facts::Value(std::int64_t{1000}));
+  EXPECT_EQ(finding.evidence[2].unit, "ms");
+  EXPECT_EQ(finding.evidence[3].value, facts::Value(std::string("what it says")));
+  EXPECT_EQ(finding.evidence[3].source, "hostcheck probe gateway 10.0.0.1 count=10, 5 packets");
 }
 
 TEST(Confirm, TheOppositeRefutesWithTheProof) {

@@ -199,7 +199,7 @@ TEST(Rivals, ThatAreFoundOnAnotherPortAreExcludedByThat) {
 
 TEST(Cures, ThatTheKernelDoesNotHaveAreDropped) {
   Witnesses witnesses;
-  witnesses.has_sysctl = [](std::string_view name) { return name == "net.core.somaxconn"; };
+  witnesses.has_sysctl = [](std::string_view name, std::string_view) { return name == "net.core.somaxconn"; };
   CheckResult found = result("a.x", {finding("a.x")});
   found.findings[0].fix = {{"keep", "sysctl -w net.core.somaxconn=4096", "", ""},
                            {"drop", "sysctl -w net.ipv4.tcp_tw_recycle=0", "", ""},
