@@ -5,13 +5,13 @@
 #include <unistd.h>
 
 #include "core/base/text.h"
-#include "core/base/version.h"
 #include "core/cli/capabilities.h"
 #include "core/cli/catalogue.h"
 #include "core/cli/commands.h"
 #include "core/cli/console.h"
 #include "core/cli/exit_status.h"
 #include "core/cli/keep.h"
+#include "core/cli/recorded.h"
 #include "core/cli/watch.h"
 #include "core/conclude/conclude.h"
 #include "core/conclude/probing.h"
@@ -24,7 +24,6 @@
 #include "core/plugin/session.h"
 #include "core/report/render.h"
 #include "core/sql/database.h"
-#include "core/sql/snapshot.h"
 
 namespace hostcheck::cli {
 namespace {
@@ -147,33 +146,6 @@ std::string text_in(const facts::TableData& table, std::string_view column) {
   std::string scratch;
   const facts::Cell cell = table.cell(0, *index, scratch);
   return std::string(cell.text);
-}
-
-// The sysctls that a snapshot knows, in place of a live kernel's.
-bool has_recorded_sysctl(std::string_view name, const facts::Facts& facts) {
-  const facts::TableData* table = facts.find("sysctls");
-  const auto column = table == nullptr ? std::nullopt : table->info().column("name");
-  std::string scratch;
-  for (std::size_t row = 0; column && row < table->size(); ++row) {
-    if (table->cell(row, *column, scratch).text == name) return true;
-  }
-  return false;
-}
-
-// The namespaces that a snapshot's run looked at, by name.
-gather::Options recorded_namespaces(const facts::Facts& facts) {
-  gather::Options namespaces;
-  const facts::TableData* table = facts.find("namespaces");
-  if (table == nullptr) return namespaces;
-  const auto netns = table->info().column("netns");
-  const auto asked = table->info().column("asked");
-  std::string scratch;
-  for (std::size_t row = 0; netns && asked && row < table->size(); ++row) {
-    if (table->cell(row, *asked, scratch).integer == 0) continue;
-    kernel::NetnsInfo& each = namespaces.asked.emplace_back();
-    each.name = table->cell(row, *netns, scratch).text;
-  }
-  return namespaces;
 }
 
 conclude::HostIdentity identity(const facts::Facts& facts, const gather::Options& namespaces) {
@@ -304,44 +276,11 @@ std::string render(const conclude::Report& report, const RunOptions& options) {
   return report::as_text(report, text);
 }
 
-// What is judged: this host's facts, or those of a snapshot.
-struct Subject {
-  facts::Facts facts;
-  gather::Options namespaces;
-  std::chrono::system_clock::time_point taken;
-};
-
-Result<Subject> recorded_subject(const std::string& path) {
-  auto snapshot = sql::read_snapshot(path);
-  if (!snapshot) return unexpected(snapshot.error());
-  Subject subject;
-  subject.namespaces = recorded_namespaces(snapshot->facts);
-  subject.taken = report::parse_utc(snapshot->info.taken).value_or(std::chrono::system_clock::time_point{});
-  subject.facts = std::move(snapshot->facts);
-  return subject;
-}
-
-Result<void> write_snapshot(const RunOptions& options, const conclude::Report& report, const facts::Facts& facts) {
-  std::optional<facts::Anonymiser> anonymiser;
-  if (options.anonymous) {
-    auto made = facts::Anonymiser::with_random_key();
-    if (!made) return unexpected(made.error());
-    anonymiser = *made;
-  }
-  sql::SnapshotInfo info;
-  info.hostcheck = version();
-  info.host = report.host.name;
-  info.kernel = report.host.kernel;
-  info.taken = report::utc(report.started);
-  // The report's sentences have names in them that nothing hides; run --from writes it anew.
-  if (!options.anonymous) info.report = report::as_json(report);
-  return sql::write_snapshot(options.snapshot, facts, info, anonymiser ? &*anonymiser : nullptr);
-}
-
 // Prints or writes what the run found. Returns the exit status.
 int deliver(const conclude::Report& report, const facts::Facts& facts, const RunOptions& options) {
   if (!options.snapshot.empty()) {
-    if (auto written = write_snapshot(options, report, facts); !written) return fail(written.error());
+    if (auto written = write_snapshot(options.snapshot, options.anonymous, report, facts); !written)
+      return fail(written.error());
   }
   if (options.no_report) {
     if (options.quiet) return kExitOk;
