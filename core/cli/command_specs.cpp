@@ -292,8 +292,8 @@ CommandSpec completion_spec() {
 }
 
 std::vector<CommandSpec> command_specs() {
-  return {run_spec(),     path_spec(), probe_spec(), query_spec(),  snapshot_spec(), tables_spec(),    checks_spec(),
-          explain_spec(), test_spec(), new_spec(),   doctor_spec(), completion_spec()};
+  return {run_spec(),    path_spec(),    probe_spec(), query_spec(), snapshot_spec(), tables_spec(),
+          checks_spec(), explain_spec(), test_spec(),  new_spec(),   doctor_spec(),   completion_spec()};
 }
 
 }  // namespace hostcheck::cli
