@@ -81,7 +81,7 @@ class Frames(Lab):
             stranger.settimeout(10)
             self.assertRaises(ConnectionRefusedError, stranger.connect, (way.server, 1))
         listener = way.listen(server, PORT, 64)
-        watch = Watch("all", "syns", "unanswered_syns", window_ms=1500)
+        watch = Watch("all", "syns", "unanswered_syns", window_ms=4000)
         clients = way.connects(client, PORT, 20)
         seen = watch.result()
         listener.close()
@@ -89,7 +89,7 @@ class Frames(Lab):
         self.assertEqual([(each["netns"], each["address"], each["received"], each["answered"], each["synacks"], each["completed"])
                           for each in seen["syns"] if each["port"] == PORT], [(server.name, way.server, 20, 20, 20, 20)])
         self.assertEqual([each for each in seen["unanswered_syns"] if PORT in (each["local_port"], each["peer_port"])], [])
-        watch = Watch(server, "unanswered_syns", window_ms=1500)
+        watch = Watch(server, "unanswered_syns", window_ms=4000)
         clients += way.connects(client, PORT, 20)
         rows = self.unanswered(watch.result())
         for each in clients:

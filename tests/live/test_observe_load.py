@@ -68,12 +68,15 @@ class Load(Lab):
                 idle = os.getloadavg()[0] < 3
                 self.assertLess(seconds, 2.5 if idle else 6, "the load that this test is about was not made")
                 print("%s: %d connects/s" % (family.table, count / seconds), flush=True)
-                self.assertEqual((seen["unanswered_syns"], seen["resets"]), ([], []))
+                self.assertEqual(seen["unanswered_syns"], [])
                 self.assertEqual([each for each in seen["retransmits"] if each["kind"] != "data"], [])
                 # A FIN that comes while its connection is taken from the half-open queue is dropped and sent again.
                 dropped = [each for each in seen["drops"] if each["port"] == PORT]
                 self.assertLess(sum(each["packets"] for each in dropped), count / 10, dropped)
                 self.assertEqual([each for each in dropped if "SYN" in each["example_flags"]], [])
+                # Where it is sent again the connection may be gone, and answers by an RST.
+                self.assertLessEqual(len(seen["resets"]), sum(each["packets"] for each in dropped), seen["resets"])
+                self.assertEqual({(each["direction"], each["by"]) for each in seen["resets"]} - {("in", "peer")}, set())
                 port = self.port_of(seen)
                 self.assertEqual((port["received"], port["attempts"], port["answered"], port["completed"], port["unanswered"]),
                                  (count, count, count, count, 0))
