@@ -186,7 +186,7 @@ CommandSpec run_spec() {
        [raw](const std::string& value) { raw->from = value; }},
       {"--snapshot",
        "FILE",
-       "Keep every fact and the report there too, for --from (see hostcheck snapshot)",
+       "Keep every fact and the report there too, for --from",
        {},
        [raw](const std::string& value) { raw->snapshot = value; }},
       {"--show-suppressed",
