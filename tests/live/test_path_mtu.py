@@ -180,7 +180,7 @@ add rule inet lab early exthdr frag exists drop
         self.addCleanup(self.bulk.close)
         for version in FAMILIES:
             self.hang(version)
-            support.wait_for(lambda: self.repeats(version) >= 2, "the segment is sent three times", seconds=20)
+            support.wait_for(lambda: self.repeats(version) >= 3, "the segment is sent four times", seconds=30)
             found, _ = findings(self.lab.host)
             self.assertEqual(found["mtu.pmtu_blackhole"]["status"], "suspected")
             self.assertIn("send the same full segment", found["mtu.pmtu_blackhole"]["summary"])
