@@ -33,7 +33,7 @@ def run(kernel, base, folder, job, seconds):
         with open(base, "rb") as file:
             shutil.copyfileobj(file, out)
         guest_image.modules(out, kernel, job)
-    command = [QEMU, "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "768", "-nodefaults", "-no-user-config",
+    command = [QEMU, "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "1", "-m", "768", "-nodefaults", "-no-user-config",
                "-display", "none", "-no-reboot", "-kernel", kernel.vmlinuz, "-initrd", initramfs,
                "-append", "console=ttyS0 quiet loglevel=4 panic=-1 mitigations=off no_timer_check",
                "-serial", "file:" + console, "-serial", "file:" + answer]
