@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "core/checks/text_template.h"
+#include "core/facts/probe.h"
 #include "core/sql/database.h"
 
 namespace hostcheck::checks {
@@ -138,7 +139,12 @@ Result<std::string> record_test(std::string_view name, const Rule& rule, const f
   std::size_t count = 0;
   for (const auto& [table, request] : reads) {
     const facts::TableData* data = facts.find(table);
-    if (data == nullptr) continue;
+    if (data == nullptr) {
+      // Nothing was probed; a test has the tables of probes empty where it does not give them.
+      const facts::TableInfo* info = facts::is_asked_table(table) ? facts::find_table(table) : nullptr;
+      if (info != nullptr) kept.put(std::make_unique<facts::ValueRows>(*info));
+      continue;
+    }
     auto mine = keep(*data, request, anonymiser);
     count += mine->rows.size();
     if (count > kMostRecordedRows) {
