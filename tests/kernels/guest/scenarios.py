@@ -228,6 +228,8 @@ def bonding(lab):
         for port in ("veth0", "veth1"):
             netns.ip("link", "set", port, "down")
             netns.ip("link", "set", port, "master", "bond0")
+        # Both ends by the same cable: what arrives at the spare one is dropped.
+        netns.ip("link", "set", "bond0", "type", "bond", "primary", "veth0")
         netns.ip("link", "set", "bond0", "up")
         netns.ip("addr", "add", address + "/24", "dev", "bond0")
     return counted_once(lab, OVERLAY)
