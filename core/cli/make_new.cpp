@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 
-#include "core/base/text.h"
 #include "core/checks/rule.h"
 #include "core/cli/catalogue.h"
 #include "core/cli/commands.h"
 #include "core/cli/console.h"
 #include "core/cli/exit_status.h"
+#include "core/cli/new_plugin.h"
 
 namespace hostcheck::cli {
 namespace {
@@ -100,10 +100,17 @@ int new_rule(const std::string& id, const std::string& folder) {
 }  // namespace
 
 int make_new(const NewOptions& options) {
-  const std::vector<std::string> kinds = {"rule"};
-  if (options.words[0] == "rule") return new_rule(options.words[1], options.folder);
-  return fail(make_error(ErrorCode::invalid, "new", options.words[0],
-                         "no such kind of check" + did_you_mean(options.words[0], kinds)));
+  if (options.kind == "rule") return new_rule(options.name, options.folder);
+  const auto made = new_plugin(options.name, options.folder);
+  if (!made) return fail(made.error());
+  const std::string build = fmt::format("cmake -S {0} -B {0}/build && cmake --build {0}/build", *made);
+  const bool inside = fs::path(*made).parent_path() == "plugins";
+  return print(fmt::format(
+             "{}\nFill in the input, the code, the page and the tests, then: {}hostcheck test {}\n", *made,
+             inside ? "" : build + " && ",
+             inside ? "BUILD/hostcheck-plugins/" + options.name : *made + "/build/hostcheck-plugins/" + options.name))
+             ? kExitOk
+             : kExitUnknown;
 }
 
 }  // namespace hostcheck::cli

@@ -117,8 +117,9 @@ struct TestOptions {
 };
 
 struct NewOptions {
-  std::vector<std::string> words;  // "rule", and its id
-  std::string folder;              // where it is put; "" for the present one
+  std::string kind;    // "rule", "plugin"
+  std::string name;    // a rule's id, a plugin's name
+  std::string folder;  // where it is put; "" for the present one
 };
 
 struct DoctorOptions {
