@@ -105,20 +105,28 @@ std::string absences_text(const facts::Facts& facts) {
   return out.empty() ? out : "absent = [" + out + "\n]\n";
 }
 
-std::string expected_text(const CheckResult& result) {
-  if (result.findings.empty()) {
-    return result.outcome == Outcome::clear ? "" : fmt::format("outcome = \"{}\"\n", name_of(result.outcome));
+std::string finding_text(const Finding& finding, bool with_id) {
+  std::string subject;
+  for (const auto& [name, value] : finding.subject) {
+    subject += fmt::format("{}{} = {}", subject.empty() ? "" : ", ", name, toml_value(value, facts::Type::text));
   }
-  std::string out;
-  for (const Finding& finding : result.findings) {
-    std::string subject;
-    for (const auto& [name, value] : finding.subject) {
-      subject += fmt::format("{}{} = {}", subject.empty() ? "" : ", ", name, toml_value(value, facts::Type::text));
-    }
-    out += fmt::format("\n  {{ status = \"{}\", severity = \"{}\", subject = {{ {} }}, summary = {} }},",
-                       name_of(finding.status), name_of(finding.severity), subject, quoted(finding.summary));
+  return fmt::format("\n  {{ {}status = \"{}\", severity = \"{}\", subject = {{ {} }}, summary = {} }},",
+                     with_id ? fmt::format("id = {}, ", quoted(finding.id)) : "", name_of(finding.status),
+                     name_of(finding.severity), subject, quoted(finding.summary));
+}
+
+std::string expected_text(std::span<const CheckResult> results) {
+  const bool several = results.size() > 1;
+  std::string findings;
+  std::string outcomes;
+  for (const CheckResult& result : results) {
+    for (const Finding& each : result.findings) findings += finding_text(each, several);
+    if (!result.findings.empty() || result.outcome == Outcome::clear) continue;
+    if (!several) return fmt::format("outcome = \"{}\"\n", name_of(result.outcome));
+    outcomes += fmt::format("{}{} = \"{}\"", outcomes.empty() ? "" : ", ", quoted(result.id), name_of(result.outcome));
   }
-  return "expect = [" + out + "\n]\n";
+  if (!outcomes.empty()) outcomes = "outcomes = { " + outcomes + " }\n";
+  return outcomes + (findings.empty() ? "" : "expect = [" + findings + "\n]\n");
 }
 
 std::string params_text(const Rule& rule) {
@@ -131,11 +139,11 @@ std::string params_text(const Rule& rule) {
 
 }  // namespace
 
-Result<std::string> record_test(std::string_view name, const Rule& rule, const facts::Facts& facts,
-                                const facts::Request& reads, const facts::Anonymiser* anonymiser) {
-  facts::Facts kept;
+Result<Recorded> record_facts(const facts::Facts& facts, const facts::Request& reads,
+                              const facts::Anonymiser* anonymiser) {
+  Recorded recorded;
+  facts::Facts& kept = recorded.facts;
   kept.observed = facts.observed;
-  std::string rows;
   std::size_t count = 0;
   for (const auto& [table, request] : reads) {
     const facts::TableData* data = facts.find(table);
@@ -152,7 +160,7 @@ Result<std::string> record_test(std::string_view name, const Rule& rule, const f
           ErrorCode::limit, "record", table,
           fmt::format("more than {} rows; a literal in the rule's WHERE leaves others out", kMostRecordedRows)));
     }
-    rows += rows_text(*mine, request);
+    recorded.text += rows_text(*mine, request);
     kept.put(std::move(mine));
   }
   for (facts::Absence absence : facts.absences()) {
@@ -164,13 +172,26 @@ Result<std::string> record_test(std::string_view name, const Rule& rule, const f
     }
     kept.add_absence(std::move(absence));
   }
+  recorded.text += absences_text(kept);
+  return recorded;
+}
+
+std::string recorded_test(std::string_view name, const Rule& rule, const Recorded& recorded,
+                          std::span<const CheckResult> results) {
+  return fmt::format("\n[[test]]\nname = {}\nobserved_ms = {}\n{}{}{}", quoted(name), recorded.facts.observed.count(),
+                     params_text(rule), recorded.text, expected_text(results));
+}
+
+Result<std::string> record_test(std::string_view name, const Rule& rule, const facts::Facts& facts,
+                                const facts::Request& reads, const facts::Anonymiser* anonymiser) {
+  const auto recorded = record_facts(facts, reads, anonymiser);
+  if (!recorded) return unexpected(recorded.error());
   auto database = sql::Database::open();
   if (!database) return unexpected(database.error());
   if (auto planned = plan(rule, *database); !planned) return unexpected(planned.error());
-  database->use(kept);
-  const CheckResult result = run_rule(rule, kept, *database);
-  return fmt::format("\n[[test]]\nname = {}\nobserved_ms = {}\n{}{}{}{}", quoted(name), kept.observed.count(),
-                     params_text(rule), rows, absences_text(kept), expected_text(result));
+  database->use(recorded->facts);
+  const CheckResult result = run_rule(rule, recorded->facts, *database);
+  return recorded_test(name, rule, *recorded, std::span(&result, 1));
 }
 
 }  // namespace hostcheck::checks

@@ -1,6 +1,7 @@
 // A host's present facts as a rule's test.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -20,5 +21,17 @@ namespace hostcheck::checks {
 inline constexpr std::size_t kMostRecordedRows = 1000;
 [[nodiscard]] Result<std::string> record_test(std::string_view name, const Rule& rule, const facts::Facts& facts,
                                               const facts::Request& reads, const facts::Anonymiser* anonymiser);
+
+// The parts of it, for what is no rule.
+struct Recorded {
+  facts::Facts facts;  // those of reads alone, by which the check is to be judged
+  std::string text;    // facts and absent, as a [[test]] has them
+};
+// Error code limit as above.
+[[nodiscard]] Result<Recorded> record_facts(const facts::Facts& facts, const facts::Request& reads,
+                                            const facts::Anonymiser* anonymiser);
+// The [[test]] of these facts: rule has the parameters; results: what all of its checks, one or several, say.
+[[nodiscard]] std::string recorded_test(std::string_view name, const Rule& rule, const Recorded& recorded,
+                                        std::span<const CheckResult> results);
 
 }  // namespace hostcheck::checks

@@ -180,6 +180,21 @@ ExpectedFinding read_expected(const toml::table& table, const Rule& rule, Compla
   return expected;
 }
 
+std::map<std::string, Outcome, std::less<>> read_outcomes(TomlReader& test, Complaints& complaints) {
+  std::map<std::string, Outcome, std::less<>> outcomes;
+  const toml::table* table = test.table("outcomes");
+  if (table == nullptr) return outcomes;
+  for (const auto& [key, node] : *table) {
+    const auto outcome = parse_outcome(node.value_exact<std::string>().value_or(""));
+    if (!outcome) {
+      complaints.add(node, fmt::format("'outcomes.{}' is none of finding, clear, unknown, error, skipped", key.str()));
+    } else {
+      outcomes.emplace(key.str(), *outcome);
+    }
+  }
+  return outcomes;
+}
+
 std::string words_of(const Evidence& evidence) {
   std::string text = fmt::format("{}: {}", evidence.what, to_text(evidence.value));
   if (!evidence.unit.empty()) text += " " + evidence.unit;
@@ -263,9 +278,9 @@ std::string list_got(const std::vector<Finding>& all) {
 RuleTest read_rule_test(const toml::table& table, const Rule& rule, const facts::Request& reads,
                         Complaints& complaints) {
   TomlReader reader(table, "test", complaints);
-  constexpr std::array<Keys, 8> kKeys = {"name",   "facts",  "absent",  "observed_ms",
-                                         "params", "expect", "outcome", "reason"};
-  reader.only(kKeys);
+  constexpr std::array<Keys, 10> kKeys = {"name",   "facts",   "absent", "observed_ms", "params",
+                                          "expect", "outcome", "reason", "outcomes",    "asks"};
+  reader.only(std::span(kKeys).first(rule.query.empty() ? 10 : 8));
   RuleTest test;
   test.name = reader.text("name", true);
   const std::int64_t observed = reader.integer("observed_ms").value_or(2000);
@@ -284,6 +299,8 @@ RuleTest read_rule_test(const toml::table& table, const Rule& rule, const facts:
       named_value(reader, "outcome", parse_outcome, "finding, clear, unknown, error, skipped", complaints);
   test.outcome = outcome.value_or(test.expect.empty() ? Outcome::clear : Outcome::finding);
   if (reader.node("reason") != nullptr) test.reason = reader.text("reason");
+  test.outcomes = read_outcomes(reader, complaints);
+  if (reader.node("asks") != nullptr) test.asks = reader.texts("asks");
   return test;
 }
 

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -35,6 +37,10 @@ struct RuleTest {
   std::vector<ExpectedFinding> expect;
   Outcome outcome = Outcome::clear;
   std::optional<std::string> reason;  // shell pattern
+  // Plugins only: outcomes of single checks where they differ from `outcome`, and shell patterns of "kind target" and
+  // of "kind target name=value ..." of the probes that are asked for (not compared where not given).
+  std::map<std::string, Outcome, std::less<>> outcomes;
+  std::optional<std::vector<std::string>> asks;
 };
 
 // Reads one [[test]]. reads: what the rule reads; its tables are gathered and empty where the test gives no rows.
@@ -44,6 +50,9 @@ struct RuleTest {
 // Whether each expected finding has one of its own among the others, which are all expected; else what differs.
 [[nodiscard]] std::optional<std::string> compare(const std::vector<ExpectedFinding>& expected,
                                                  const std::vector<Finding>& got);
+
+// What is wrong with the cures: a placeholder that is none of the known names, a sysctl that no supported kernel has.
+void check_cures(const Rule& rule, const std::vector<std::string>& known, std::vector<std::string>& failures);
 
 // What of the page is missing.
 void check_page(const Rule& rule, std::vector<std::string>& failures);

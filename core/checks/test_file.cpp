@@ -55,11 +55,7 @@ void check_texts(const Rule& rule, sql::Database& database, Failures& failures) 
     if (const auto wrong = check_template(text, known)) failures.push_back(fmt::format("{}: {}", where, *wrong));
   };
   check("summary", rule.summary, names);
-  for (const Fix& fix : rule.fix) {
-    for (const std::string& text : {fix.text, fix.command, fix.persist, fix.sysctl}) check("doc.fix", text, names);
-    if (fix.sysctl.empty()) continue;
-    if (const auto wrong = unknown_sysctl(fix.sysctl)) failures.push_back("doc.fix: " + *wrong);
-  }
+  check_cures(rule, names, failures);
   if (rule.confirm) check_confirm(*rule.confirm, names, database, failures);
   for (const EvidenceTemplate& each : rule.evidence) {
     if (std::find(names.begin(), names.end(), each.column) == names.end()) {
@@ -203,6 +199,16 @@ void run_tests(const toml::table& root, const Rule& rule, TestReport& report) {
 }
 
 }  // namespace
+
+void check_cures(const Rule& rule, const std::vector<std::string>& known, Failures& failures) {
+  for (const Fix& fix : rule.fix) {
+    for (const std::string& text : {fix.text, fix.command, fix.persist, fix.sysctl}) {
+      if (const auto wrong = check_template(text, known)) failures.push_back(fmt::format("doc.fix: {}", *wrong));
+    }
+    if (fix.sysctl.empty()) continue;
+    if (const auto wrong = unknown_sysctl(fix.sysctl)) failures.push_back("doc.fix: " + *wrong);
+  }
+}
 
 void check_page(const Rule& rule, Failures& failures) {
   if (rule.why.empty()) failures.emplace_back("doc.why is missing: what users of the host notice");

@@ -197,7 +197,7 @@ CommandSpec test_spec() {
       plugins_option([options](const std::string& value) { options->rules.plugins = value; }),
       {"--record",
        "NAME",
-       "Print a test of this name: what one rule (file or id) reads here now",
+       "Print a test of this name: what one rule or plugin (file, folder or id) reads here now",
        {},
        [options](const std::string& value) { options->record = value; }},
       {"--anonymous",
@@ -219,7 +219,7 @@ CommandSpec test_spec() {
       "Exit status: 0 all passed; 1 a test failed or a file is no rule; 64 wrong usage.";
   spec.finish = [options]() -> Command {
     if (!options->record.empty() && options->paths.size() != 1) {
-      throw Wrong{"--record takes one rule: its file or its id"};
+      throw Wrong{"--record takes one rule or plugin: its file, its folder or its id"};
     }
     if (options->record.empty() && (options->anonymous || !options->netns.empty())) {
       throw Wrong{std::string(options->anonymous ? "--anonymous" : "--netns") + " goes with --record"};
@@ -233,24 +233,31 @@ CommandSpec new_spec() {
   auto options = std::make_shared<NewOptions>();
   CommandSpec spec;
   spec.name = "new";
-  spec.summary = "Begin a check of your own: a rule's file to fill in";
-  spec.argument = "WORD";
-  spec.argument_help = "rule AREA.FAULT";
-  spec.many = true;
-  spec.take_argument = [options](const std::string& value) { options->words.push_back(value); };
-  spec.options = {{"--dir",
-                   "DIR",
-                   "Put it there (rules/AREA/ where there is a rules/, else here)",
-                   {},
-                   [options](const std::string& value) { options->folder = value; }}};
+  spec.summary = "Begin a check of your own: a rule's file or a plugin's folder to fill in";
+  spec.argument = "KIND";
+  spec.argument_help = "rule: a SELECT with its page and tests. plugin: C++ code with them";
+  spec.argument_choices = {"rule", "plugin"};
+  spec.take_argument = [options](const std::string& value) { options->kind = value; };
+  spec.more_arguments = {{"NAME", "AREA.FAULT of a rule, the name of a plugin", false,
+                          [options](const std::string& value) { options->name = value; }}};
+  spec.options = {
+      {"--dir",
+       "DIR",
+       "Put it there (else rules/AREA/ or plugins/ where there is such a folder of hostcheck's source, else here)",
+       {},
+       [options](const std::string& value) { options->folder = value; }}};
   spec.notes =
       "Examples:\n"
       "  hostcheck new rule nic.led_off\n"
       "  hostcheck new rule tcp.our_outage --dir /etc/hostcheck/rules.d\n"
-      "The file loads already; its first test fails until the query finds the fault.\n"
-      "hostcheck test FILE runs its tests, hostcheck tables shows what can be asked.";
+      "  hostcheck new plugin our_outage && cmake -S our_outage -B build && cmake --build build\n"
+      "What it writes loads (and builds) already; its first test fails until it finds the fault.\n"
+      "hostcheck test FILE runs a rule's tests, hostcheck test build/hostcheck-plugins/NAME a plugin's,\n"
+      "hostcheck tables shows what can be asked.";
   spec.finish = [options]() -> Command {
-    if (options->words.size() != 2) throw Wrong{"write it as: hostcheck new rule AREA.FAULT"};
+    if (options->kind.empty() || options->name.empty()) {
+      throw Wrong{"write it as: hostcheck new rule AREA.FAULT, or hostcheck new plugin NAME"};
+    }
     return *options;
   };
   return spec;

@@ -5,7 +5,8 @@
 
 namespace hostcheck::cli {
 
-// Prints the present facts of this host as a test of the one rule that options.paths names. Returns the exit status.
+// Prints the present facts of this host as a test of the one rule or plugin that options.paths names. Returns the exit
+// status.
 [[nodiscard]] int record(const TestOptions& options);
 
 }  // namespace hostcheck::cli

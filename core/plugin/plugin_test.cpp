@@ -11,6 +11,7 @@
 #include "core/base/text.h"
 #include "core/checks/rule_file.h"
 #include "core/checks/rule_test.h"
+#include "core/checks/text_template.h"
 #include "core/plugin/session.h"
 
 namespace hostcheck::plugin {
@@ -30,17 +31,6 @@ struct Shown {
   std::size_t clear = 0;
   std::size_t unknown = 0;
 };
-
-// All checks of the plugin as one rule without query: what a [[test]] may name.
-Rule joined(const Plugin& plugin) {
-  Rule all;
-  all.file = plugin.file;
-  for (const Check& each : plugin.checks) {
-    all.params.insert(all.params.end(), each.rule.params.begin(), each.rule.params.end());
-    all.subject.insert(all.subject.end(), each.rule.subject.begin(), each.rule.subject.end());
-  }
-  return all;
-}
 
 Plugin with_params(const Plugin& plugin, const std::vector<checks::Parameter>& params) {
   Plugin set = plugin;
@@ -65,7 +55,10 @@ std::optional<std::string> compare(const RuleTest& test, const std::vector<Check
     std::copy(each.findings.begin(), each.findings.end(), std::back_inserter(got));
     const bool expected = std::any_of(test.expect.begin(), test.expect.end(),
                                       [&](const auto& wanted) { return results.size() == 1 || wanted.id == each.id; });
-    const Outcome rest = test.outcome == Outcome::finding ? Outcome::clear : test.outcome;
+    const auto own = test.outcomes.find(each.id);
+    const Outcome rest = own != test.outcomes.end()         ? own->second
+                         : test.outcome == Outcome::finding ? Outcome::clear
+                                                            : test.outcome;
     const Outcome outcome = expected ? Outcome::finding : rest;
     if (each.outcome != outcome) {
       const auto findings = checks::compare(test.expect, got);
@@ -77,6 +70,33 @@ std::optional<std::string> compare(const RuleTest& test, const std::vector<Check
     }
   }
   return checks::compare(test.expect, got);
+}
+
+std::string words_of(const checks::ProbeRequest& request) {
+  std::string words = request.kind + " " + request.target;
+  for (const auto& [name, value] : request.args) words += fmt::format(" {}={}", name, checks::to_text(value));
+  return words;
+}
+
+// That each probe that the checks ask for is expected, and each that is expected is asked for.
+std::optional<std::string> compare_asks(const RuleTest& test, const std::vector<CheckResult>& results) {
+  if (!test.asks) return std::nullopt;
+  std::vector<std::string> got;
+  for (const CheckResult& each : results) {
+    for (const checks::ProbeRequest& request : each.probes) got.push_back(words_of(request));
+  }
+  const auto fits = [](const std::string& wanted, const std::string& words) {
+    return glob_match(wanted, words) || words.starts_with(wanted + " ");
+  };
+  const bool all_asked = std::all_of(test.asks->begin(), test.asks->end(), [&](const std::string& wanted) {
+    return std::any_of(got.begin(), got.end(), [&](const std::string& words) { return fits(wanted, words); });
+  });
+  const bool all_wanted = std::all_of(got.begin(), got.end(), [&](const std::string& words) {
+    return std::any_of(test.asks->begin(), test.asks->end(),
+                       [&](const std::string& wanted) { return fits(wanted, words); });
+  });
+  if (all_asked && all_wanted) return std::nullopt;
+  return fmt::format("expected it to ask for [{}], got [{}]", fmt::join(*test.asks, "; "), fmt::join(got, "; "));
 }
 
 class Tester {
@@ -106,7 +126,9 @@ class Tester {
       shown_[each.id].unknown += each.outcome == Outcome::unknown ? 1 : 0;
       report_.fired += each.outcome == Outcome::finding ? 1 : 0;
     }
-    if (const auto difference = compare(test, said.results)) {
+    auto difference = compare(test, said.results);
+    if (!difference) difference = compare_asks(test, said.results);
+    if (difference) {
       report_.failures.push_back(
           fmt::format("{} ({}:{}): {}", where(test), file(), Complaints::line_of(table), *difference));
     } else {
@@ -159,6 +181,9 @@ void check_pages(const Plugin& plugin, TestReport& report) {
       if (param.why.empty())
         missing.push_back(fmt::format("params.{}.why is missing: every threshold has a reason", param.name));
     }
+    std::vector<std::string> known = each.rule.subject;
+    for (const checks::Parameter& param : each.rule.params) known.push_back(param.name);
+    checks::check_cures(each.rule, known, missing);
     for (const std::string& text : missing) report.failures.push_back(each.rule.id + ": " + text);
   }
 }
@@ -187,6 +212,16 @@ Result<void> run_tests(const Plugin& plugin, TestReport& report) {
 }
 
 }  // namespace
+
+Rule joined(const Plugin& plugin) {
+  Rule all;
+  all.file = plugin.file;
+  for (const Check& each : plugin.checks) {
+    all.params.insert(all.params.end(), each.rule.params.begin(), each.rule.params.end());
+    all.subject.insert(all.subject.end(), each.rule.subject.begin(), each.rule.subject.end());
+  }
+  return all;
+}
 
 TestReport test_plugin(const std::string& folder) {
   TestReport report;
