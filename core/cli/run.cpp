@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <iterator>
 #include <memory>
+#include <set>
+#include <span>
 
 #include <unistd.h>
 
@@ -250,6 +252,19 @@ conclude::ProbeOptions probes_of(const RunOptions& options, const Watch& watch) 
   return probes;
 }
 
+// Gives plugins what their probes were answered. Everything given outlives the function.
+decltype(conclude::ProbeOptions::answered) plugins_again(const Plan& plan, const facts::Facts& facts,
+                                                         sql::Database& database, Clock::time_point deadline,
+                                                         std::vector<checks::Finding>& failures) {
+  return [&plan, &facts, &database, deadline, &failures](std::span<const probe::Ask> answered,
+                                                         std::vector<CheckResult>& results) {
+    std::set<std::string> asked_by;
+    for (const probe::Ask& each : answered) asked_by.insert(each.asked_by.begin(), each.asked_by.end());
+    auto failed = plugin::ask_again(plan.plugins, asked_by, facts, database, deadline, results);
+    std::move(failed.begin(), failed.end(), std::back_inserter(failures));
+  };
+}
+
 int status_of(conclude::Verdict verdict) {
   switch (verdict) {
     case conclude::Verdict::ok:
@@ -347,8 +362,10 @@ int run(const RunOptions& options) {
   plugin::SessionResult said = plugins.finish(subject.facts);
   database.use(subject.facts);  // with plugin_facts
   std::move(said.results.begin(), said.results.end(), std::back_inserter(results));
+  conclude::ProbeOptions probes = probes_of(options, watch);
+  probes.answered = plugins_again(plan, subject.facts, database, plugin_deadline(start, options), said.failures);
+  conclude::Probing(std::move(probes), plan.rules, subject.namespaces, subject.facts, database).run(results);
   tell_failures(plan, std::move(said.failures), catalogue, results);
-  conclude::Probing(probes_of(options, watch), plan.rules, subject.namespaces, subject.facts, database).run(results);
   conclude::Report report =
       conclude_run(plan, std::move(results), catalogue, subject.facts, database, subject.namespaces, options);
   report.capabilities.insert(report.capabilities.end(), methods.begin(), methods.end());

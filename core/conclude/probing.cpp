@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "core/checks/confirm.h"
+#include "core/checks/text_template.h"
 #include "core/conclude/cells.h"
 #include "core/kernel/route_lookup.h"
 
@@ -72,6 +73,10 @@ bool is_open(const Finding& finding) {
   return finding.status == Status::suspected && finding.doubt && finding.because.empty();
 }
 
+bool is_among(const probe::Ask& ask, std::span<const probe::Ask> asks) {
+  return std::any_of(asks.begin(), asks.end(), [&](const probe::Ask& other) { return same(ask, other); });
+}
+
 }  // namespace
 
 Probing::Probing(ProbeOptions options, std::span<const Rule> rules, const gather::Options& namespaces,
@@ -128,29 +133,39 @@ void Probing::tell_journeys() {
   database_.use(facts_);
 }
 
+probe::Ask Probing::ask_of(const checks::ProbeRequest& request, const std::string& id) const {
+  probe::Ask ask{request.kind, request.target, request.netns, {}, {id}};
+  if (ask.netns.empty()) ask.netns = netns_for_targets(namespaces_);
+  for (const auto& [name, value] : request.args) ask.args.emplace(name, checks::to_text(value));
+  return ask;
+}
+
+// Why a check's ask is not sent; nullopt: it is to be sent, and counted.
+std::optional<std::string> Probing::refusal(const probe::Ask& ask) {
+  if (const auto known = probe::check(ask); !known) return known.error().message();
+  if (auto refused = permission_.refusal(ask)) return refused;
+  if (asked_by_checks_ == kMostAsks && options_.mode != ProbeMode::full) {
+    return fmt::format("checks asked for more than {}; --probe full sends them all", kMostAsks);
+  }
+  ++asked_by_checks_;
+  return std::nullopt;
+}
+
 std::vector<probe::Ask> Probing::collect(std::vector<CheckResult>& results) {
   std::vector<probe::Ask> asks = plan_.next(facts_);
+  const auto add = [&](probe::Ask ask) -> std::optional<std::string> {
+    if (is_among(ask, sent_)) return std::nullopt;
+    auto refused = is_among(ask, asks) ? std::nullopt : refusal(ask);
+    if (!refused) asks.push_back(std::move(ask));
+    return refused;
+  };
   for (CheckResult& result : results) {
     for (Finding& finding : result.findings) {
       if (!is_open(finding)) continue;
-      probe::Ask ask = ask_of(finding);
-      const auto is_it = [&](const probe::Ask& other) { return same(ask, other); };
-      if (std::any_of(sent_.begin(), sent_.end(), is_it)) continue;
-      if (std::any_of(asks.begin(), asks.end(), is_it)) {
-        asks.push_back(std::move(ask));
-        continue;
-      }
-      if (const auto known = probe::check(ask); !known) {
-        finding.because = fmt::format("no probe was sent: {}", known.error().message());
-      } else if (auto refused = permission_.refusal(ask)) {
-        finding.because = "no probe was sent: " + *refused;
-      } else if (asked_by_checks_ == kMostAsks && options_.mode != ProbeMode::full) {
-        finding.because =
-            fmt::format("no probe was sent: checks asked for more than {}; --probe full sends them all", kMostAsks);
-      } else {
-        ++asked_by_checks_;
-        asks.push_back(std::move(ask));
-      }
+      if (const auto refused = add(conclude::ask_of(finding))) finding.because = "no probe was sent: " + *refused;
+    }
+    for (const checks::ProbeRequest& request : result.probes) {
+      if (auto refused = add(ask_of(request, result.id))) refused_.emplace(result.id, *std::move(refused));
     }
   }
   return asks;
@@ -222,8 +237,20 @@ void Probing::decide(std::vector<CheckResult>& results) {
   }
 }
 
+void Probing::note_unasked_requests(CheckResult& result, const std::string& why) const {
+  const auto unasked = [&](const checks::ProbeRequest& each) { return !is_among(ask_of(each, result.id), sent_); };
+  if (std::none_of(result.probes.begin(), result.probes.end(), unasked)) return;
+  const auto refused = refused_.find(result.id);
+  const std::string words = "no probe was sent: " + (refused == refused_.end() ? why : refused->second);
+  for (Finding& finding : result.findings) {
+    if (finding.status == Status::suspected && finding.because.empty()) finding.because = words;
+  }
+  if (result.outcome == Outcome::unknown) result.reason += "; " + words;
+}
+
 void Probing::note_unasked(std::vector<CheckResult>& results, const std::string& why) {
   for (CheckResult& result : results) {
+    note_unasked_requests(result, why);
     for (Finding& finding : result.findings) {
       if (is_open(finding)) finding.because = "no probe was sent: " + why;
     }
@@ -294,6 +321,7 @@ void Probing::run(std::vector<CheckResult>& results) {
       break;
     }
     send(asks);
+    if (options_.answered) options_.answered(asks, results);
     judge_late(results, first_late);
     decide(results);
   }

@@ -30,6 +30,9 @@ struct ProbeOptions {
   std::chrono::steady_clock::time_point deadline;  // no probe lasts longer
   std::function<bool()> stop;                      // asked before each round; may be empty
   std::string off_because = "--probe off";         // why none is sent, with ProbeMode::off
+  // Called after each round with what was sent; may be empty. Results of checks that asked for it (CheckResult::probes)
+  // may be replaced by what these say now; the facts have the answers.
+  std::function<void(std::span<const probe::Ask> answered, std::vector<checks::CheckResult>& results)> answered;
 };
 
 // Sends asks and puts what they found into facts.
@@ -46,9 +49,9 @@ class Probing {
           facts::Facts& facts, sql::Database& database, Send send = {});
 
   // Tells the journeys to the targets' addresses (tables journeys and path_steps) as soon as these are known. Judges
-  // the rules that read what probes fill (checks::reads_probes), sends in at most kRounds rounds what findings and
-  // targets ask for, and decides the findings. results: one for each other rule; those of the rules judged here are
-  // appended.
+  // the rules that read what probes fill (checks::reads_probes), sends in at most kRounds rounds what findings, plugins
+  // (CheckResult::probes) and targets ask for, and decides the findings. results: one for each other check; those of
+  // the rules judged here are appended.
   void run(std::vector<checks::CheckResult>& results);
 
  private:
@@ -58,7 +61,10 @@ class Probing {
   void note_failures(std::size_t first_row);
   void judge_late(std::vector<checks::CheckResult>& results, std::size_t first_late);
   void decide(std::vector<checks::CheckResult>& results);
+  [[nodiscard]] std::optional<std::string> refusal(const probe::Ask& ask);
   void note_unasked(std::vector<checks::CheckResult>& results, const std::string& why);
+  void note_unasked_requests(checks::CheckResult& result, const std::string& why) const;
+  [[nodiscard]] probe::Ask ask_of(const checks::ProbeRequest& request, const std::string& id) const;
   [[nodiscard]] const checks::Rule* rule_of(const std::string& id) const;
 
   ProbeOptions options_;
@@ -72,7 +78,8 @@ class Probing {
   std::vector<const checks::Rule*> late_;
   std::vector<probe::Ask> sent_;
   std::size_t asked_by_checks_ = 0;
-  std::optional<facts::Facts> around_;  // what journeys are told from
+  std::map<std::string, std::string> refused_;  // requests of plugins that are not sent: by check, why
+  std::optional<facts::Facts> around_;          // what journeys are told from
   std::set<std::pair<std::string, IpAddress>> told_;
 };
 

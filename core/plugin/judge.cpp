@@ -8,6 +8,7 @@
 #include "core/base/text.h"
 #include "core/checks/gaps.h"
 #include "core/checks/text_template.h"
+#include "core/facts/probe.h"
 
 namespace hostcheck::plugin {
 namespace {
@@ -39,6 +40,9 @@ Read read_input(const Plugin& plugin, const Input& input, const facts::Facts& fa
     read.answer.absent = "needs an observation, --observe is 0";
     return read;
   }
+  // What probes fill is there once they were sent: until then the input has no rows.
+  const auto unasked = [&](const auto& each) { return facts::is_asked_table(each.first) && !facts.find(each.first); };
+  if (std::any_of(reads->begin(), reads->end(), unasked)) return read;
   if (const auto table = checks::not_gathered(*reads, facts)) {
     read.failed = fmt::format("table {} was not gathered", *table);
     return read;

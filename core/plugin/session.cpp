@@ -1,5 +1,6 @@
 #include "core/plugin/session.h"
 
+#include <algorithm>
 #include <cmath>
 #include <iterator>
 #include <string>
@@ -9,6 +10,7 @@
 
 #include "core/checks/role_filter.h"
 #include "core/facts/plugin_fact.h"
+#include "core/facts/probe.h"
 
 namespace hostcheck::plugin {
 
@@ -101,6 +103,41 @@ SessionResult Session::finish(facts::Facts& brought) {
     ++answer;
   }
   return all;
+}
+
+namespace {
+
+bool reads_answers(const Plugin& plugin, sql::Database& database) {
+  return std::any_of(plugin.inputs.begin(), plugin.inputs.end(), [&](const Input& input) {
+    const auto reads = database.plan(input.query);
+    return reads && std::any_of(reads->begin(), reads->end(),
+                                [](const auto& each) { return facts::is_asked_table(each.first); });
+  });
+}
+
+}  // namespace
+
+std::vector<checks::Finding> ask_again(const std::vector<Plugin>& plugins, const std::set<std::string>& asked_by,
+                                       const facts::Facts& facts, sql::Database& database, Clock::time_point deadline,
+                                       std::vector<checks::CheckResult>& results) {
+  std::vector<Plugin> again;
+  std::copy_if(plugins.begin(), plugins.end(), std::back_inserter(again), [&](const Plugin& plugin) {
+    return std::any_of(plugin.checks.begin(), plugin.checks.end(),
+                       [&](const Check& each) { return asked_by.contains(each.rule.id); }) &&
+           reads_answers(plugin, database);
+  });
+  if (again.empty()) return {};
+  Session session(again, facts, database, deadline);
+  facts::Facts brought;
+  SessionResult said = session.finish(brought);
+  for (checks::CheckResult& each : said.results) {
+    const auto place =
+        std::find_if(results.begin(), results.end(), [&](const auto& former) { return former.id == each.id; });
+    if (place == results.end()) continue;
+    each.duration += place->duration;
+    *place = std::move(each);
+  }
+  return std::move(said.failures);
 }
 
 }  // namespace hostcheck::plugin

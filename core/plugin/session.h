@@ -1,6 +1,8 @@
 // The plugins of one run: started together, looked after while the rules run, judged at the end.
 #pragma once
 
+#include <set>
+#include <string>
 #include <vector>
 
 #include "core/plugin/judge.h"
@@ -28,5 +30,13 @@ class Session {
   std::vector<Prepared> prepared_;
   Runner runner_;
 };
+
+// Starts those of the plugins once more that have a check among `asked_by` and an input that reads what probes fill;
+// facts have the answers. What they say now takes the place of their results; their rows are those of the first time.
+// Gives hostcheck.plugin_failed for those that fail at it.
+[[nodiscard]] std::vector<checks::Finding> ask_again(const std::vector<Plugin>& plugins,
+                                                     const std::set<std::string>& asked_by, const facts::Facts& facts,
+                                                     sql::Database& database, Clock::time_point deadline,
+                                                     std::vector<checks::CheckResult>& results);
 
 }  // namespace hostcheck::plugin

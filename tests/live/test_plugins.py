@@ -169,6 +169,39 @@ class Plugins(unittest.TestCase):
         done = subprocess.run([support.HOSTCHECK, "query", "SELECT * FROM plugin_facts"], capture_output=True, text=True)
         self.assertIn("only hostcheck run fills it", done.stderr)
 
+    def test_the_engine_sends_what_a_plugin_asks_for_and_gives_the_answer_back(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs root to make network namespaces")
+        folder = self.folder("asks")
+        with support.Netns("asks") as here, support.Netns("asks") as there:
+            support.veth_pair(here, there)
+            here.ip("addr", "add", "10.77.9.2/24", "dev", "veth0")
+            there.ip("addr", "add", "10.77.9.1/24", "dev", "veth0")
+            here.ip("route", "add", "10.78.0.0/16", "via", "10.77.9.1")
+            here.ip("route", "add", "10.79.0.0/16", "via", "10.77.9.3")
+
+            def ask(target, *options):
+                report, _ = self.report(folder, "--netns", here.name, "--probe", "auto", "--only", "hostcheck.fixture_asks",
+                                        "--set", "hostcheck.fixture_asks.netns_asks=" + here.name,
+                                        "--set", "hostcheck.fixture_asks.target_asks=" + target, *options)
+                self.assertEqual(self.failures(report), {})
+                return report
+
+            silent = ask("10.77.9.3")
+            self.assertEqual([(each["status"], each["summary"]) for each in silent["findings"]],
+                             [("confirmed", "it is silent")])
+            self.assertEqual([(each["kind"], each["target"], each["asked_by"]) for each in silent["probes"]],
+                             [("gateway", "10.77.9.3", "hostcheck.fixture_asks")])
+            answers = ask("10.77.9.1")
+            self.assertEqual((answers["findings"], len(answers["probes"])), ([], 1))
+            self.assertEqual(self.outcomes(answers)["hostcheck.fixture_asks"]["outcome"], "clear")
+            for target, options, why in (("192.0.2.1", (), "192.0.2.1 is no next hop, address or resolver of this host"),
+                                         ("10.77.9.3", ("--probe", "off"), "--probe off")):
+                report = ask(target, *options)
+                self.assertEqual(report["probes"], [], why)
+                self.assertEqual(report["findings"][0]["status"], "suspected", why)
+                self.assertIn("no probe was sent: " + why, report["findings"][0]["because"])
+
     def test_the_budget_holds_whatever_they_do(self):
         folder = self.folder("well", "hang", "spin", "close_pipe", "flood_words", "flood_findings", "allocate")
         for way in ("hang", "spin", "close_pipe"):

@@ -95,6 +95,19 @@ void misbehave([[maybe_unused]] const hostcheck::Input& input, [[maybe_unused]] 
   output.add(hostcheck::Finding("tcp.not_its_own").summary("a finding of another check"));
 #elif defined(WAY_throws)
   static_cast<void>(input.integer("no_such_parameter"));
+#elif defined(WAY_asks)
+  // Suspects a next hop, has it asked for, and decides by the answer.
+  struct Answer {
+    std::string_view target, outcome;
+  };
+  const auto answers = input.rows<Answer>("answers", {{"target", &Answer::target}, {"outcome", &Answer::outcome}});
+  hostcheck::Finding suspicion(kId);
+  suspicion.subject("host", "here")
+      .status(answers.empty() ? hostcheck::Status::suspected : hostcheck::Status::confirmed);
+  suspicion.summary(answers.empty() ? "not asked yet" : "it is " + std::string(answers.front().outcome));
+  output.probe(kId, "gateway", input.text("target_asks"), input.text("netns_asks"));
+  if (answers.empty() || answers.front().outcome == "silent") output.add(suspicion);
+  return;
 #elif defined(WAY_root_file)
   std::ifstream shadow("/etc/shadow");
   throw std::runtime_error(shadow ? "could open /etc/shadow" : "could not open it");

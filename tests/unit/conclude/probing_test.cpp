@@ -295,6 +295,60 @@ TEST(Probing, NothingIsSentWhenOffWhenForbiddenAndWithoutTime) {
   for (const FakeRun* each : {&off, &foreign, &late}) EXPECT_THAT(each->sent, IsEmpty());
 }
 
+// A plugin's check, which has requests and no rule.
+struct FakePlugin : FakeRun {
+  std::vector<std::string> answered;
+  ProbeMode mode = ProbeMode::automatic;
+
+  checks::CheckResult ask_for(const std::vector<std::string>& targets) {
+    checks::CheckResult result;
+    result.id = "route.of_a_plugin";
+    result.outcome = checks::Outcome::finding;
+    checks::Finding& finding = result.findings.emplace_back();
+    finding.id = result.id;
+    finding.status = checks::Status::suspected;
+    for (const std::string& each : targets)
+      result.probes.push_back({"gateway", each, "ns", {{"through", std::string("127.0.0.9")}}});
+    auto database = sql::Database::open(facts);
+    ProbeOptions options;
+    options.mode = mode;
+    options.deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+    options.answered = [this](std::span<const probe::Ask> asks, std::vector<checks::CheckResult>& results) {
+      for (const probe::Ask& each : asks) answered.push_back(each.target + " " + facts::probe_arguments(each.args));
+      results.front().findings.front().status = checks::Status::confirmed;
+      results.front().findings.front().because.clear();
+    };
+    std::vector<checks::CheckResult> results = {std::move(result)};
+    const auto send = [&](std::span<const probe::Ask> asks, facts::Facts&) {
+      for (const probe::Ask& each : asks) sent.push_back(each.target + " for " + each.asked_by.front());
+    };
+    Probing(std::move(options), {}, namespaces, facts, *database, send).run(results);
+    return results.front();
+  }
+};
+
+TEST(Probing, WhatAPluginAsksForIsSentOnceAndGivenBack) {
+  FakePlugin plugin;
+  const auto result = plugin.ask_for({"127.0.0.1", "127.0.0.1", "127.0.0.2"});
+  EXPECT_THAT(plugin.sent, ElementsAre("127.0.0.1 for route.of_a_plugin", "127.0.0.1 for route.of_a_plugin",
+                                       "127.0.0.2 for route.of_a_plugin"));
+  EXPECT_THAT(plugin.answered, ::testing::Contains("127.0.0.2 through=127.0.0.9"));
+  EXPECT_EQ(result.findings.front().status, checks::Status::confirmed);
+}
+
+TEST(Probing, WhatAPluginMayNotAskForStaysASuspicionWithTheReason) {
+  FakePlugin foreign;
+  EXPECT_THAT(foreign.ask_for({"198.51.100.1"}).findings.front().because,
+              HasSubstr("no probe was sent: 198.51.100.1 is no next hop, address or resolver"));
+  FakePlugin off;
+  off.mode = ProbeMode::off;
+  EXPECT_EQ(off.ask_for({"127.0.0.1"}).findings.front().because, "no probe was sent: --probe off");
+  for (const FakePlugin* each : {&foreign, &off}) {
+    EXPECT_THAT(each->sent, IsEmpty());
+    EXPECT_THAT(each->answered, IsEmpty());
+  }
+}
+
 TEST(Probing, ChecksCannotAskForMoreThanTheBound) {
   std::vector<std::string> many;
   for (std::size_t at = 0; at < Probing::kMostAsks + 10; ++at) {
