@@ -155,10 +155,10 @@ auto named_value(TomlReader& reader, std::string_view key, Parse parse, std::str
 
 ExpectedFinding read_expected(const toml::table& table, const Rule& rule, Complaints& complaints) {
   TomlReader reader(table, "expect", complaints);
-  constexpr std::array<Keys, 8> kKeys = {"status",  "severity", "subject", "summary",
-                                         "because", "evidence", "id",      "excluded"};
+  constexpr std::array<Keys, 9> kKeys = {"status",   "severity", "subject", "summary", "because",
+                                         "evidence", "fix",      "id",      "excluded"};
   // A rule has one id, and its exclusions are other rules' matter.
-  reader.only(std::span(kKeys).first(rule.query.empty() ? 8 : 6));
+  reader.only(std::span(kKeys).first(rule.query.empty() ? 9 : 7));
   ExpectedFinding expected;
   expected.id = reader.text("id");
   expected.excluded = reader.texts("excluded");
@@ -168,6 +168,7 @@ ExpectedFinding read_expected(const toml::table& table, const Rule& rule, Compla
   if (reader.node("summary") != nullptr) expected.summary = reader.text("summary");
   if (reader.node("because") != nullptr) expected.because = reader.text("because");
   expected.evidence = reader.texts("evidence");
+  if (reader.node("fix") != nullptr) expected.fix = reader.texts("fix");
   const toml::table* subject = reader.table("subject");
   if (subject == nullptr) return expected;
   for (const auto& [key, node] : *subject) {
@@ -217,6 +218,11 @@ bool matches(const ExpectedFinding& expected, const Finding& finding) {
       return false;
     }
   }
+  const auto fits = [](const Fix& fix, const std::string& wanted) { return glob_match(wanted, fix.text); };
+  if (expected.fix &&
+      !std::equal(finding.fix.begin(), finding.fix.end(), expected.fix->begin(), expected.fix->end(), fits)) {
+    return false;
+  }
   for (const std::string& wanted : expected.excluded) {
     if (std::none_of(finding.excluded.begin(), finding.excluded.end(),
                      [&](const Exclusion& each) { return glob_match(wanted, each.id + ": " + each.because); })) {
@@ -259,16 +265,20 @@ std::string list_expected(const std::vector<ExpectedFinding>& all) {
     if (each.because) text += fmt::format("\n              because {}", *each.because);
     for (const std::string& wanted : each.evidence) text += fmt::format("\n              evidence {}", wanted);
     for (const std::string& wanted : each.excluded) text += fmt::format("\n              excluded {}", wanted);
+    if (each.fix) text += fmt::format("\n              fix      {}", fmt::join(*each.fix, "\n                       "));
   }
   return text.empty() ? "\n    expected  no finding" : text;
 }
 
-std::string list_got(const std::vector<Finding>& all) {
+std::string list_got(const std::vector<Finding>& all, bool with_cures = false) {
   std::string text;
   for (const Finding& each : all) {
     text += fmt::format("\n    got       {} {} [{}] {}", name_of(each.status), name_of(each.severity),
                         subject_text(each.subject), each.summary);
     if (!each.because.empty()) text += fmt::format("\n              because {}", each.because);
+    for (std::size_t at = 0; with_cures && at < each.fix.size(); ++at) {
+      text += fmt::format("\n              fix      {}", each.fix[at].text);
+    }
   }
   return text.empty() ? "\n    got       no finding" : text;
 }
@@ -307,8 +317,10 @@ RuleTest read_rule_test(const toml::table& table, const Rule& rule, const facts:
 std::optional<std::string> compare(const std::vector<ExpectedFinding>& expected, const std::vector<Finding>& got) {
   std::vector<bool> taken(got.size(), false);
   if (expected.size() == got.size() && assign(expected, got, 0, taken)) return std::nullopt;
+  const bool cures =
+      std::any_of(expected.begin(), expected.end(), [](const auto& each) { return each.fix.has_value(); });
   return fmt::format("expected {} finding(s), got {}{}{}", expected.size(), got.size(), list_expected(expected),
-                     list_got(got));
+                     list_got(got, cures));
 }
 
 std::optional<std::string> compare(const RuleTest& test, const CheckResult& result) {

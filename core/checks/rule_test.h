@@ -28,6 +28,8 @@ struct ExpectedFinding {
   std::optional<std::string> because;  // shell pattern
   std::vector<std::string> evidence;   // shell patterns of "what: value unit", each of some evidence
   std::vector<std::string> excluded;   // shell patterns of "id: because", each of some exclusion; plugins only
+  std::optional<std::vector<std::string>>
+      fix;  // shell patterns of the cures' texts, of all that are shown and in order
 };
 
 struct RuleTest {
