@@ -43,4 +43,11 @@ Evidence evidence_of(const EvidenceTemplate& wanted, const sql::AnswerColumn& co
   return made;
 }
 
+void add_parameters(const Rule& rule, std::vector<Evidence>& evidence) {
+  for (const Parameter& each : rule.params) {
+    evidence.push_back(
+        {"parameter " + each.name, each.value, each.unit, each.origin.empty() ? "default" : each.origin, "", true});
+  }
+}
+
 }  // namespace hostcheck::checks

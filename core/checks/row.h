@@ -21,6 +21,9 @@ using Row = std::vector<facts::Value>;
 // Columns of the row first, then the rule's parameters. All three have to outlive it.
 [[nodiscard]] Lookup lookup_in(const Rule& rule, const sql::Answer& answer, const Row& row);
 
+// The thresholds that a finding was judged by, as evidence.
+void add_parameters(const Rule& rule, std::vector<Evidence>& evidence);
+
 // A value as evidence; unit and source are the table column's where the template names none.
 [[nodiscard]] Evidence evidence_of(const EvidenceTemplate& wanted, const sql::AnswerColumn& column,
                                    const facts::Value& value, std::chrono::milliseconds observed);

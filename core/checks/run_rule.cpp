@@ -77,14 +77,6 @@ std::vector<Evidence> gather_evidence(const Rule& rule, const sql::Answer& answe
   return all;
 }
 
-// The thresholds that it was judged by.
-void add_parameters(const Rule& rule, std::vector<Evidence>& evidence) {
-  for (const Parameter& each : rule.params) {
-    evidence.push_back(
-        {"parameter " + each.name, each.value, each.unit, each.origin.empty() ? "default" : each.origin, "", true});
-  }
-}
-
 // The row's own severity and status, where it has such columns.
 Result<void> apply_overrides(const Rule& rule, const sql::Answer& answer, const Row& row, Finding& finding) {
   const auto text_in = [&](std::string_view column) -> const std::string* {

@@ -215,8 +215,9 @@ conclude::Report conclude_run(const Plan& plan, std::vector<CheckResult> results
 // That each suppression is of some check; those that are over are told, since their findings are back.
 Result<void> check_suppressions(const Catalogue& catalogue, const RunOptions& options) {
   std::vector<std::string> ids;
-  for (const Rule& rule : catalogue.rules) ids.push_back(rule.id);
+  for (const Rule& rule : all_checks(catalogue)) ids.push_back(rule.id);
   for (const auto& [id, option] : catalogue.left_out) ids.push_back(id);
+  ids.emplace_back(plugin::kFailedId);
   for (const conclude::Suppression& each : options.suppressions) {
     const bool any =
         std::any_of(ids.begin(), ids.end(), [&](const std::string& id) { return glob_match(each.id, id); });

@@ -7,6 +7,7 @@
 
 #include "core/base/text.h"
 #include "core/checks/gaps.h"
+#include "core/checks/row.h"
 #include "core/checks/text_template.h"
 #include "core/facts/probe.h"
 
@@ -148,6 +149,7 @@ Finding finding_of(const checks::Rule& rule, const SaidFinding& said, std::chron
   finding.summary = said.summary;
   finding.why = rule.why;
   finding.evidence = evidence_of(said, observed);
+  checks::add_parameters(rule, finding.evidence);
   for (const auto& [id, because] : said.excluded) finding.excluded.push_back({id, because});
   finding.fix = cures_of(rule, said);
   finding.references = rule.references;

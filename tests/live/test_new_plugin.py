@@ -11,7 +11,7 @@ import unittest
 import support
 
 BUILD = os.path.dirname(os.path.abspath(support.HOSTCHECK))
-PAGE = (('why = ""', 'why = "Datagrams of 1280 bytes do not fit."'), ("fix = []", 'fix = [{ text = "raise the MTU" }]'),
+PAGE = (('why = ""', 'why = "Datagrams of 1280 bytes do not fit."'), ("fix = []", 'fix = [{ text = "raise the MTU", command = "ip link set {ifname} mtu 1500" }]'),
         ('false_alarms = ""', 'false_alarms = "None known."'))
 
 
@@ -56,6 +56,18 @@ class NewPlugin(unittest.TestCase):
         with open(path, "w") as file:
             file.write(text)
 
+    def refused(self, folder, change, why):
+        """hostcheck test refuses the built plugin with this change to its page."""
+        path = os.path.join(folder, "plugin.toml")
+        with open(path) as file:
+            text = file.read()
+        self.assertIn(change[0], text)
+        with open(path, "w") as file:
+            file.write(text.replace(*change))
+        self.assertIn(why, self.hostcheck("test", folder, status=1))
+        with open(path, "w") as file:
+            file.write(text)
+
     def test_from_nothing_to_a_finding_of_a_live_namespace(self):
         said = self.hostcheck("new", "plugin", "small_mtu")
         self.assertEqual(sorted(os.listdir(os.path.join(self.folder, "small_mtu"))),
@@ -72,12 +84,22 @@ class NewPlugin(unittest.TestCase):
         self.fill_in("small_mtu.cpp", ("return too_small && false;", "return too_small;"))
         self.build()
         self.assertEqual(self.hostcheck("test", built + "/small_mtu"), "0 rules, 1 plugins, 4 tests passed, 0 failed\n")
+        self.refused(built + "/small_mtu", ("ip link set {ifname}", "ip link set {nobody}"), "placeholder {nobody}")
+        self.refused(built + "/small_mtu", ("ip link set {ifname} mtu 1500", "sysctl -w net.ipv4.tcp_fast=1"),
+                     "no supported kernel has the sysctl net.ipv4.tcp_fast")
+        self.refused(built + "/small_mtu", ("SELECT netns, ifname, mtu", "SELECT netns, ifname, mtv AS mtu"), "did you mean 'mtu'?")
         with support.Netns("author") as netns:
             netns.ip("link", "add", "small0", "type", "veth", "peer", "name", "other0")
             netns.ip("link", "set", "small0", "mtu", "600", "up")
             found = self.hostcheck("run", "--plugins", built, "--only", "nic.small_mtu", "--observe", "0", netns=netns,
                                    status=1)
+            recorded = self.hostcheck("test", "--record", "as it was that night", "--anonymous", built + "/small_mtu", netns=netns)
         self.assertIn("small0 has an MTU of 600 bytes", found)
+        self.assertIn('ifname = "small0"', recorded)
+        with open(os.path.join(self.folder, "small_mtu", "tests.toml"), "a") as file:
+            file.write(recorded)
+        self.build()
+        self.assertEqual(self.hostcheck("test", built + "/small_mtu"), "0 rules, 1 plugins, 5 tests passed, 0 failed\n")
         support.run("cmake", "--install", built + "/..", "--prefix", self.prefix)
         self.addCleanup(shutil.rmtree, os.path.join(self.prefix, "lib/hostcheck/plugins/small_mtu"))
         self.assertIn("nic.small_mtu", self.hostcheck("checks", "--only", "nic.small_mtu"))

@@ -131,9 +131,20 @@ class Plugins(unittest.TestCase):
         folder = self.folder("well")
         report, done = self.report(folder, "--only", "hostcheck.*", "--set", "hostcheck.fixture_well.level_well=7")
         self.assertEqual([each["id"] for each in report["findings"]], ["hostcheck.fixture_well"])
-        self.assertEqual(report["findings"][0]["evidence"][0]["value"], 7)
+        evidence = report["findings"][0]["evidence"]
+        self.assertEqual(evidence[0]["value"], 7)
+        self.assertIn(("parameter level_well", 7, "--set"), [(each["what"], each["value"], each["source"]) for each in evidence])
         self.assertEqual(done.returncode, 1)
         self.assertEqual(self.outcomes(report)[FAILED]["outcome"], "clear")
+
+    def test_a_plugins_finding_can_be_suppressed(self):
+        folder = self.folder("well")
+        config = os.path.join(folder, "hostcheck.toml")
+        with open(config, "w") as file:
+            file.write('[[suppress]]\nid = "hostcheck.fixture_well"\nsubject = "*"\nreason = "known since May"\n')
+        report, done = self.report(folder, "--only", "hostcheck.fixture_well", "--config", config)
+        self.assertEqual((report["findings"], done.returncode), ([], 0), done.stderr)
+        self.assertEqual([each["id"] for each in report["suppressed"]], ["hostcheck.fixture_well"])
 
     def test_options_apply_to_its_ids(self):
         folder = self.folder("well", "crash")
