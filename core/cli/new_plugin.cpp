@@ -47,53 +47,41 @@ false_alarms = ""
 references = []
 )toml";
 
-constexpr const char* kCode =
-    R"cpp(#include <hostcheck/plugin.hpp>
+constexpr const char* kCode = R"code(#include <hostcheck/plugin.hpp>
 
 #include <string>
 
-          namespace {
-          {
+namespace {{
 
-            // A row of the input "devices". A cell that may be NULL is a std::optional.
-            struct Device {
-              {
-                std::string_view netns, ifname;
-                std::optional<std::int64_t> mtu_bytes;
-              }
-            };
+// A row of the input "devices". A cell that may be NULL is a std::optional.
+struct Device {{
+  std::string_view netns, ifname;
+  std::optional<std::int64_t> mtu_bytes;
+}};
 
-            // What the code is for: a judgement that a SELECT says badly.
-            bool is_faulty(const Device& device, std::int64_t least) {
-              {
-                const bool too_small = device.mtu_bytes && *device.mtu_bytes < least;
-                return too_small && false;  // take "&& false" out once it says what the fault is
-              }
-            }
+// What the code is for: a judgement that a SELECT says badly.
+bool is_faulty(const Device& device, std::int64_t least) {{
+  const bool too_small = device.mtu_bytes && *device.mtu_bytes < least;
+  return too_small && false;  // take "&& false" out once it says what the fault is
+}}
 
-            void check(const hostcheck::Input& input, hostcheck::Output& output) {
-              {
-                const auto devices = input.rows<Device>(
-                    "devices",
-                    {{{{"netns", &Device::netns}}, {{"ifname", &Device::ifname}}, {{"mtu", &Device::mtu_bytes}}}});
-                for (const Device& each : devices) {
-                  {
-                    if (!is_faulty(each, input.integer("least"))) continue;
-                    hostcheck::Finding found("nic.{0}");
-                    found.subject("netns", each.netns).subject("ifname", each.ifname);
-                    found.summary(std::string(each.ifname) + " has an MTU of " + std::to_string(*each.mtu_bytes) + " bytes");
-                    found.evidence("MTU", *each.mtu_bytes, "bytes", "IFLA_MTU");
-                    output.add(found);
-                  }
-                }
-              }
-            }
+void check(const hostcheck::Input& input, hostcheck::Output& output) {{
+  const auto devices = input.rows<Device>(
+      "devices", {{{{"netns", &Device::netns}}, {{"ifname", &Device::ifname}}, {{"mtu", &Device::mtu_bytes}}}});
+  for (const Device& each : devices) {{
+    if (!is_faulty(each, input.integer("least"))) continue;
+    hostcheck::Finding found("nic.{0}");
+    found.subject("netns", each.netns).subject("ifname", each.ifname);
+    found.summary(std::string(each.ifname) + " has an MTU of " + std::to_string(*each.mtu_bytes) + " bytes");
+    found.evidence("MTU", *each.mtu_bytes, "bytes", "IFLA_MTU");
+    output.add(found);
+  }}
+}}
 
-          }  // namespace
-          }  // namespace
+}}  // namespace
 
-          HOSTCHECK_PLUGIN("{0}", check)
-)cpp";
+HOSTCHECK_PLUGIN("{0}", check)
+)code";
 
 constexpr const char* kTests = R"toml(# hostcheck test FOLDER runs these on the built plugin.
 [[test]]
