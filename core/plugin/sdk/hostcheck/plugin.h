@@ -128,7 +128,10 @@ struct hostcheck_finding {
   const struct hostcheck_fix* fix;
 };
 
-/* Asks for a probe; the run decides whether it is sent (--probe, --budget). */
+/* Asks for a probe. The run decides whether it is sent: within --probe and --budget, and only to this host's next hops,
+ * addresses and resolvers and to named targets. Once it was answered, a plugin that has an input which reads
+ * probe_results or a probe_* table is started again, in a new process, with the answers in that input; its findings then
+ * take the place of the first ones. */
 struct hostcheck_probe {
   uint32_t size; /* sizeof(struct hostcheck_probe) */
   uint32_t unused;

@@ -286,7 +286,7 @@ class Output {
     for (const auto& [name, value] : cells) fields.push_back({text_of(name), value.raw()});
     output_.row(output_.context, text_of(table), fields.size(), fields.data());
   }
-  // Asks for a probe on behalf of a check.
+  // Asks for a probe on behalf of a check; see hostcheck_probe for what becomes of it. netns "": where hostcheck runs.
   void probe(std::string_view id, std::string_view kind, std::string_view target, std::string_view netns,
              const std::vector<std::pair<std::string, Value>>& arguments = {}) {
     std::vector<hostcheck_field> fields;
