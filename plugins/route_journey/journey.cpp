@@ -75,15 +75,13 @@ class Walk {
       : facts_(facts), netns_(netns), peer_(peer), local_(local) {}
 
   // The longest prefix of the table, then the lowest metric; nullptr where it has none.
-  [[nodiscard]] const Route* best(std::int64_t table, bool of_local = false) const {
-    const Address& to = of_local ? local_ : peer_;
+  [[nodiscard]] const Route* best(std::int64_t table) const {
     const Route* found = nullptr;
     for (const Route& each : facts_.routes) {
-      if (each.table != table || each.netns != netns_ || each.family != to.family()) continue;
+      if (each.table != table || each.netns != netns_ || each.family != peer_.family()) continue;
       if (each.dead || each.tos != 0) continue;
       if (!each.src_prefix.empty() && !in_prefix(each.src_prefix, local_)) continue;
-      const auto network = parse(each.dst);
-      if (!network || !to.within(*network, static_cast<unsigned>(each.length))) continue;
+      if (!each.covers(peer_)) continue;
       if (found == nullptr || std::pair(-each.length, each.priority) < std::pair(-found->length, found->priority)) {
         found = &each;
       }
@@ -96,9 +94,7 @@ class Walk {
   // Whether some table delivers packets to `local` here.
   [[nodiscard]] bool is_own(const Address& local) const {
     return std::any_of(facts_.routes.begin(), facts_.routes.end(), [&](const Route& each) {
-      if (each.type != "local" || each.netns != netns_ || each.family != local.family()) return false;
-      const auto network = parse(each.dst);
-      return network && local.within(*network, static_cast<unsigned>(each.length));
+      return each.type == "local" && each.netns == netns_ && each.covers(local);
     });
   }
 
@@ -294,6 +290,7 @@ Facts read(const hostcheck::Input& input) {
                                               {"nexthops", &Route::hops},
                                               {"dead", &Route::dead},
                                               {"src_prefix", &Route::src_prefix}});
+  for (Route& each : facts.routes) each.network = parse(each.dst);
   struct Other {
     std::string_view netns, family;
     std::int64_t table = 0;

@@ -40,6 +40,10 @@ struct Route {
   std::string_view netns, family, table_name, dst, prefix, type, gateway, ifname, src_prefix;
   std::int64_t table = 0, length = 0, priority = 0, tos = 0, hops = 0;
   bool dead = false;
+  std::optional<Address> network;  // dst
+  [[nodiscard]] bool covers(const Address& address) const {
+    return network && address.within(*network, static_cast<unsigned>(length));
+  }
 };
 
 struct Link {

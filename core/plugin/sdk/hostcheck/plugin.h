@@ -129,9 +129,9 @@ struct hostcheck_finding {
 };
 
 /* Asks for a probe. The run decides whether it is sent: within --probe and --budget, and only to this host's next hops,
- * addresses and resolvers and to named targets. Once it was answered, a plugin that has an input which reads
- * probe_results or a probe_* table is started again, in a new process, with the answers in that input; its findings then
- * take the place of the first ones. */
+ * addresses and resolvers and to named targets. Once it was answered, a plugin that has an input which reads a table of
+ * probes is started again, in a new process, with the answers in that input, and its findings then take the place of
+ * the first ones. */
 struct hostcheck_probe {
   uint32_t size; /* sizeof(struct hostcheck_probe) */
   uint32_t unused;
