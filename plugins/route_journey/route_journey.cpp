@@ -63,6 +63,7 @@ void tell(const End& end, const std::string& hooks, const Answer* answer, hostch
                                          : "rtnetlink");
   }
   if (!hooks.empty()) found.evidence("hooks that it would pass", hooks, "", "nf_tables, ip_tables");
+  if (journey.ends == "source") found.severity(hostcheck::Severity::info);
   if (journey.ends == "neighbour") {
     found.status(answer != nullptr && answer->outcome == "silent" ? hostcheck::Status::confirmed
                                                                   : hostcheck::Status::suspected);
@@ -114,8 +115,9 @@ void check(const hostcheck::Input& input, hostcheck::Output& output) {
         route_journey::follow(facts, each.netns, *peer, each.peer, *local, each.local, each.mark.value_or(0));
     if (!journey.unclear.empty()) unclear = journey.unclear;
     if (journey.ends.empty()) continue;
-    // A default gateway that is silent has a check of its own: route.gateway_unreachable.
-    if (journey.ends == "neighbour" && journey.by_default) continue;
+    // A default gateway that is silent has a check of its own: route.gateway_unreachable. A peer on the link that is
+    // silent has left, which is no fault of this host.
+    if (journey.ends == "neighbour" && (journey.by_default || journey.gateway.empty())) continue;
     End& end = ends[{each.netns, journey.ends, journey.at}];
     if (end.peers.empty()) end.journey = std::move(journey);
     end.peers.push_back(&each);
@@ -123,7 +125,7 @@ void check(const hostcheck::Input& input, hostcheck::Output& output) {
   for (const auto& [where, end] : ends) {
     const std::string_view netns = std::get<0>(where);
     const Answer* answer = nullptr;
-    if (end.journey.ends == "neighbour" && !end.journey.gateway.empty()) {
+    if (end.journey.ends == "neighbour") {
       output.probe(kId, "gateway", end.journey.next_hop, netns, {{"dev", end.journey.ifname}});
       answer = answer_to(answers, netns, end.journey);
       if (answer != nullptr && answer->outcome != "silent") continue;  // it is there: the entry was old
