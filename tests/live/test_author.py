@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import tomllib
 import unittest
 
 import support
@@ -110,9 +111,8 @@ class Author(unittest.TestCase):
     def test_every_plugin_can_be_recorded(self):
         """As rules: by its folder or the id of one of its checks, with what each of its checks says."""
         source = pathlib.Path(os.environ["HOSTCHECK"]).parent / "hostcheck-plugins"
-        checks = {"connection_limiter": "tcp.send_buffer_limited", "firewall_walk": "netfilter.drops_service_port",
-                  "listener_diagnosis": "listen.syns_refused", "route_journey": "route.reply_impossible"}
-        self.assertEqual(sorted(checks), sorted(each.name for each in source.iterdir()))
+        checks = {each.parent.name: tomllib.loads(each.read_text())["check"][-1]["id"] for each in source.glob("*/plugin.toml")}
+        self.assertGreaterEqual(len(checks), 4)
         with support.Netns("author") as netns:
             for plugin, check in checks.items():
                 folder = self.folder / plugin
