@@ -197,7 +197,7 @@ CommandSpec test_spec() {
       plugins_option([options](const std::string& value) { options->rules.plugins = value; }),
       {"--record",
        "NAME",
-       "Print a test of this name: what one rule or plugin (file, folder or id) reads here now",
+       "Print a test of this name: what one check (file, folder, id) reads now",
        {},
        [options](const std::string& value) { options->record = value; }},
       {"--anonymous",
@@ -243,7 +243,7 @@ CommandSpec new_spec() {
   spec.options = {
       {"--dir",
        "DIR",
-       "Put it there (else rules/AREA/ or plugins/ where there is such a folder of hostcheck's source, else here)",
+       "Put it there (in the source rules/AREA/ or plugins/, else here)",
        {},
        [options](const std::string& value) { options->folder = value; }}};
   spec.notes =
