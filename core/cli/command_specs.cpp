@@ -233,19 +233,18 @@ CommandSpec new_spec() {
   auto options = std::make_shared<NewOptions>();
   CommandSpec spec;
   spec.name = "new";
-  spec.summary = "Begin a check of your own: a rule's file or a plugin's folder to fill in";
+  spec.summary = "Begin a check of your own: a rule or a plugin to fill in";
   spec.argument = "KIND";
   spec.argument_help = "rule: a SELECT with its page and tests. plugin: C++ code with them";
   spec.argument_choices = {"rule", "plugin"};
   spec.take_argument = [options](const std::string& value) { options->kind = value; };
   spec.more_arguments = {{"NAME", "AREA.FAULT of a rule, the name of a plugin", false,
                           [options](const std::string& value) { options->name = value; }}};
-  spec.options = {
-      {"--dir",
-       "DIR",
-       "Put it there (in the source rules/AREA/ or plugins/, else here)",
-       {},
-       [options](const std::string& value) { options->folder = value; }}};
+  spec.options = {{"--dir",
+                   "DIR",
+                   "Put it there (in the source rules/AREA/ or plugins/, else here)",
+                   {},
+                   [options](const std::string& value) { options->folder = value; }}};
   spec.notes =
       "Examples:\n"
       "  hostcheck new rule nic.led_off\n"
