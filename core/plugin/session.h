@@ -33,7 +33,8 @@ class Session {
 
 // Starts those of the plugins once more that have a check among `asked_by` and an input that reads what probes fill;
 // facts have the answers. What they say now takes the place of their results; their rows are those of the first time.
-// Gives hostcheck.plugin_failed for those that fail at it.
+// When it is too late for that, what they said before stands, and its suspicions say so. Gives hostcheck.plugin_failed
+// for those that fail at it.
 [[nodiscard]] std::vector<checks::Finding> ask_again(const std::vector<Plugin>& plugins,
                                                      const std::set<std::string>& asked_by, const facts::Facts& facts,
                                                      sql::Database& database, Clock::time_point deadline,
