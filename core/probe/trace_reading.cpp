@@ -12,7 +12,10 @@ constexpr double kCertain = 0.01;         // p of Fisher's test below which two 
 constexpr double kLeastLoss = 0.005;      // lower bound of the loss that is worth a word
 constexpr double kCleanLoss = 0.005;      // what may be lost where nothing is wrong
 constexpr double kLikelihoodRange = 2.3;  // log of the ratio within which another place is as good: 10 to 1
-constexpr double kSlowRouters = 0.2;      // share of routers that leave out answers; assumed, not measured
+// The same for the question whether to go on asking. It is put after every round, and each time chance may answer; a
+// sequential test that ends at 100 to 1 is wrong in 1 of 100 at most, however often it looks (Wald).
+constexpr double kSharpRange = 4.6;
+constexpr double kSlowRouters = 0.2;  // share of routers that leave out answers; assumed, not measured
 constexpr std::uint32_t kTriesOfADeadFlow = 3;
 
 std::string who(const TracedHop& hop) {
@@ -93,6 +96,7 @@ struct Place {
   std::size_t likeliest = 0;
   std::optional<std::size_t> clean;  // the last hop before the earliest that has none of it
   bool certain = false;
+  bool sharp = false;  // no other hop is within kSharpRange
 };
 
 // The likelihood that the loss begins at hops[begin]: those before have none of it, those behind all of the least that
@@ -125,6 +129,8 @@ Place place_of_loss(const std::vector<const TracedHop*>& hops, const LossCount& 
   while (!as_good(out.earliest)) ++out.earliest;
   out.latest = hops.size();
   while (!as_good(out.latest)) --out.latest;
+  out.sharp = std::count_if(likelihood.begin(), likelihood.end(),
+                            [&](double each) { return likelihood[out.likeliest] - each < kSharpRange; }) == 1;
   LossCount clean;
   for (std::size_t i = 0; i < out.likeliest; ++i) {
     if (!looks_clean(hops[i]->count)) continue;
@@ -233,7 +239,7 @@ void read_loss(const TraceView& view, TraceReading& out) {
     out.words += place.likeliest < hops.size() ? hop_words(view, hops[place.likeliest]->ttl) : "the target";
     return;
   }
-  out.place_is_sharp = place.earliest == place.latest;
+  out.place_is_sharp = place.sharp;
   if (place.clean) out.clean_until_ttl = hops[*place.clean]->ttl;
   const std::uint32_t begins = place.likeliest < hops.size() ? hops[place.likeliest]->ttl : view.distance.value_or(0);
   if (begins != 0) out.loss_begins_ttl = begins;
