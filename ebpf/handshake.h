@@ -122,67 +122,93 @@ static __always_inline void begin_again(struct observe_flow *flow, __u64 now)
 	flow->refused_acks = 0;
 }
 
-static __always_inline struct observe_flow *add_flow(const struct observe_flow_key *key, const struct packet *packet, __u64 now)
+/* What a SYN is to the flow that it belongs to. */
+struct syn {
+	__u64 ns;
+	__u32 ts_value;
+	__u8 inward;
+	__u8 has_timestamp;
+};
+
+static __always_inline void tell_flow(struct observe_flow *flow, const struct packet *packet, const struct syn *syn)
+{
+	flow->last_ns = syn->ns;
+	flow->sequence = packet->sequence;
+	if (syn->inward) {
+		flow->pass_ns[0] = syn->ns;
+		flow->pass_ifindex[0] = packet->ifindex;
+		flow->has_timestamp = syn->has_timestamp;
+		flow->ts_value = syn->ts_value;
+		flow->syns_in++;
+	} else {
+		flow->pass_ns[1] = syn->ns;
+		flow->pass_ifindex[1] = packet->ifindex;
+		flow->syns_out++;
+	}
+}
+
+/* The first SYN of these addresses and ports, written in one go: most SYNs are one. 0: there was no room for its row. */
+static __always_inline int add_flow(const struct observe_flow_key *key, const struct packet *packet, const struct syn *syn)
 {
 	struct observe_flow first = {};
-	first.first_ns = now;
+	first.first_ns = syn->ns;
 	first.ifindex = packet->ifindex;
-	ADD_ROW(flows, key, &first, flows);
-	return bpf_map_lookup_elem(&flows, key);
+	tell_flow(&first, packet, syn);
+	long failed = bpf_map_update_elem(&flows, key, &first, BPF_NOEXIST);
+	if (!failed)
+		return 1;
+	if (failed != -EEXIST) {
+		COUNT_LOST(flows);
+		return 0;
+	}
+	/* Another processor was faster with the same SYN. */
+	struct observe_flow *flow = bpf_map_lookup_elem(&flows, key);
+	if (flow)
+		tell_flow(flow, packet, syn);
+	return 1;
 }
 
 static __noinline int on_syn(const unsigned char *head, struct packet *packet, int direction)
 {
 	struct observe_flow_key key = {};
-	if (!packet)
-		return 0;
-	__u64 now = bpf_ktime_get_ns();
-	__u32 ts_value = 0;
-	int inward = direction == OBSERVE_IN;
-	flow_key_of(packet, 0, &key);
-	int has_timestamp = inward ? read_timestamp(head, packet, &ts_value) : 0;
-	struct observe_flow *flow = bpf_map_lookup_elem(&flows, &key);
+	struct syn syn = {};
+	int tracked = 1;
 	int repeated = 0;
 	int runs_back = 0;
+	if (!packet)
+		return 0;
+	syn.ns = bpf_ktime_get_ns();
+	syn.inward = direction == OBSERVE_IN;
+	flow_key_of(packet, 0, &key);
+	if (syn.inward)
+		syn.has_timestamp = (__u8)read_timestamp(head, packet, &syn.ts_value);
+	struct observe_flow *flow = bpf_map_lookup_elem(&flows, &key);
 	if (!flow) {
-		flow = add_flow(&key, packet, now);
+		tracked = add_flow(&key, packet, &syn);
 	} else if (flow->sequence != packet->sequence) {
-		runs_back = has_timestamp && flow->has_timestamp && (__s32)(ts_value - flow->ts_value) < 0;
-		begin_again(flow, now);
+		runs_back = syn.has_timestamp && flow->has_timestamp && (__s32)(syn.ts_value - flow->ts_value) < 0;
+		begin_again(flow, syn.ns);
+		tell_flow(flow, packet, &syn);
 	} else {
-		__u64 passed_ns = inward ? flow->pass_ns[0] : flow->pass_ns[1];
-		__u32 passed = inward ? flow->pass_ifindex[0] : flow->pass_ifindex[1];
-		if (passed != packet->ifindex && now - passed_ns < SAME_PACKET_NS)
+		__u64 passed_ns = syn.inward ? flow->pass_ns[0] : flow->pass_ns[1];
+		__u32 passed = syn.inward ? flow->pass_ifindex[0] : flow->pass_ifindex[1];
+		if (passed != packet->ifindex && syn.ns - passed_ns < SAME_PACKET_NS)
 			return 0;
-		repeated = (inward ? flow->syns_in : flow->syns_out) > 0;
+		repeated = (syn.inward ? flow->syns_in : flow->syns_out) > 0;
+		tell_flow(flow, packet, &syn);
 	}
-	if (flow) {
-		flow->last_ns = now;
-		flow->sequence = packet->sequence;
-		if (inward) {
-			flow->pass_ns[0] = now;
-			flow->pass_ifindex[0] = packet->ifindex;
-			flow->has_timestamp = (__u8)has_timestamp;
-			flow->ts_value = ts_value;
-			flow->syns_in++;
-		} else {
-			flow->pass_ns[1] = now;
-			flow->pass_ifindex[1] = packet->ifindex;
-			flow->syns_out++;
-		}
-	}
-	if (!inward)
+	if (!syn.inward)
 		return 0;
 	struct observe_service *service = service_of(&key, 1);
 	if (service) {
 		__sync_fetch_and_add(&service->syns, 1);
 		if (repeated)
 			__sync_fetch_and_add(&service->repeated, 1);
-		if (!flow)
+		if (!tracked)
 			__sync_fetch_and_add(&service->untracked, 1);
 	}
-	if (has_timestamp)
-		note_source(packet, ts_value, runs_back, now);
+	if (syn.has_timestamp)
+		note_source(packet, syn.ts_value, runs_back, syn.ns);
 	return 0;
 }
 

@@ -23,7 +23,6 @@ HASH(retransmits, struct observe_retransmit_key, __u64, OBSERVE_RETRANSMITS);
 HASH(sources, struct observe_source_key, struct observe_source, OBSERVE_SOURCES);
 HASH(icmp_errors, struct observe_icmp_key, struct observe_icmp, OBSERVE_ICMP);
 
-
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -62,6 +61,8 @@ struct {
 	__type(value, struct pass_slot);
 } passes SEC(".maps");
 
+#define EEXIST 17
+
 #define COUNT_LOST(member)                                                          \
 	do {                                                                        \
 		__u32 zero_ = 0;                                                    \
@@ -79,6 +80,6 @@ static __always_inline int wanted_netns(__u32 netns)
 #define ADD_ROW(map, key, value, member)                                                       \
 	do {                                                                                   \
 		long failed_ = bpf_map_update_elem(&map, key, value, BPF_NOEXIST);             \
-		if (failed_ && failed_ != -17 /* EEXIST */)                                    \
+		if (failed_ && failed_ != -EEXIST)                                    \
 			COUNT_LOST(member);                                                    \
 	} while (0)

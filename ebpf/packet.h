@@ -175,13 +175,39 @@ static __always_inline __u32 bounded(__u32 value)
 	return value;
 }
 
+#define OPTION_END 0
+#define OPTION_NOP 1
+#define OPTION_MSS 2
+#define OPTION_SACK_PERMITTED 4
+#define OPTION_TIMESTAMP 8
+#define OPTION_TIMESTAMP_BYTES 10
+
+/* The options that Linux begins its SYNs with: MSS, SACK permitted, timestamps. */
+struct usual_options {
+	__u8 mss[4];
+	__u8 sack[2];
+	__u8 timestamp[2];
+	__u8 value[4];
+};
+
 /* TSval of a SYN's timestamp option; 0 where there is none. */
 static __always_inline int read_timestamp(const unsigned char *head, const struct packet *packet, __u32 *value)
 {
 	__u32 zero = 0;
 	__u32 bytes = packet->tcp_header_bytes;
+	struct usual_options usual;
+	if (bytes < 20 + sizeof(usual) || bytes > 60)
+		return 0;
+	if (bpf_probe_read_kernel(&usual, sizeof(usual), head + packet->header_offset + 20))
+		return 0;
+	if (usual.mss[0] == OPTION_MSS && usual.mss[1] == 4 && usual.sack[0] == OPTION_SACK_PERMITTED &&
+	    usual.timestamp[0] == OPTION_TIMESTAMP && usual.timestamp[1] == OPTION_TIMESTAMP_BYTES) {
+		*value = (__u32)usual.value[0] << 24 | (__u32)usual.value[1] << 16 | (__u32)usual.value[2] << 8 |
+			 usual.value[3];
+		return 1;
+	}
 	struct option_bytes *options = bpf_map_lookup_elem(&option_room, &zero);
-	if (!options || bytes <= 20 || bytes > 60)
+	if (!options)
 		return 0;
 	bytes = bounded(bytes - 20);
 	__builtin_memset(options->bytes, 0, sizeof(options->bytes));
@@ -195,14 +221,14 @@ static __always_inline int read_timestamp(const unsigned char *head, const struc
 		if (at > 30)
 			return 0;
 		__u8 kind = options->bytes[bounded(at)];
-		if (kind == 0)
+		if (kind == OPTION_END)
 			return 0;
-		if (kind == 1) {
+		if (kind == OPTION_NOP) {
 			at += 1;
 			continue;
 		}
 		__u8 length = options->bytes[bounded(at + 1)];
-		if (kind == 8 && length == 10) {
+		if (kind == OPTION_TIMESTAMP && length == OPTION_TIMESTAMP_BYTES) {
 			*value = (__u32)options->bytes[bounded(at + 2)] << 24 |
 				 (__u32)options->bytes[bounded(at + 3)] << 16 |
 				 (__u32)options->bytes[bounded(at + 4)] << 8 | options->bytes[bounded(at + 5)];
