@@ -54,6 +54,8 @@ const TableInfo& ProbeTrace::table() {
           .column<&T::distance>("distance", "hops", "the answers", "Hops to the target, itself included")
           .column<&T::loss_begins_ttl>("loss_begins_ttl", "hops", "the answers",
                                        "First distance that has the loss which goes on to the target")
+          .column<&T::loss_may_begin_ttl>("loss_may_begin_ttl", "hops", "the answers",
+                                          "First distance that is not 100 times less likely than that to have it first")
           .column<&T::loss_begins_address>("loss_begins_address", "", "the answers", "Who answers at that distance")
           .column<&T::clean_until>("clean_until", "", "the answers",
                                    "Last router before it that is answered without this loss")

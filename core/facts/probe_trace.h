@@ -48,10 +48,11 @@ struct ProbeTrace {
   std::uint32_t sent = 0;      // probes with all the hops they need
   std::uint32_t answered = 0;  // of those, by the target
   std::optional<double> loss;
-  std::optional<std::uint32_t> distance;         // hops to the target, itself included
-  std::optional<std::uint32_t> loss_begins_ttl;  // first distance that has the carried loss
-  IpAddress loss_begins_address;                 // who answers there
-  IpAddress clean_until;                         // the last router before it that answers without this loss
+  std::optional<std::uint32_t> distance;            // hops to the target, itself included
+  std::optional<std::uint32_t> loss_begins_ttl;     // first distance that has the carried loss
+  std::optional<std::uint32_t> loss_may_begin_ttl;  // first distance that is not 100 times less likely for it
+  IpAddress loss_begins_address;                    // who answers at loss_begins_ttl
+  IpAddress clean_until;                            // the last router before it that answers without this loss
   std::optional<std::uint32_t> loss_begins_asn;
   std::string loss_begins_as_name;
   std::optional<std::uint32_t> stops_after_ttl;  // where given flows, or all, stop: the last distance that answers them

@@ -209,6 +209,7 @@ facts::ProbeTrace trace_row(Context& context, const TraceRun& run, const TraceVi
     return IpAddress{};
   };
   row.loss_begins_ttl = reading.loss_begins_ttl;
+  row.loss_may_begin_ttl = reading.loss_may_begin_ttl;
   row.loss_begins_address = address_at(reading.loss_begins_ttl);
   row.clean_until = address_at(reading.clean_until_ttl);
   if (const auto known = networks.find(row.loss_begins_address); known != networks.end()) {

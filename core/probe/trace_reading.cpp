@@ -91,8 +91,8 @@ double log_behind(const LossCount& count, double loss) {
 }
 
 struct Place {
-  std::size_t earliest = 0;  // index of the first hop (or the target, one behind the last) where the loss may begin
-  std::size_t latest = 0;
+  std::size_t earliest = 0;  // index of the first hop (or the target, one behind the last) that is within kSharpRange
+  std::size_t latest = 0;    // of the last within kLikelihoodRange
   std::size_t likeliest = 0;
   std::optional<std::size_t> clean;  // the last hop before the earliest that has none of it
   bool certain = false;
@@ -125,12 +125,13 @@ Place place_of_loss(const std::vector<const TracedHop*>& hops, const LossCount& 
     likelihood.push_back(likelihood_of_place(hops, target, begin));
     if (likelihood[begin] > likelihood[out.likeliest]) out.likeliest = begin;
   }
-  const auto as_good = [&](std::size_t i) { return likelihood[out.likeliest] - likelihood[i] < kLikelihoodRange; };
-  while (!as_good(out.earliest)) ++out.earliest;
+  const auto behind = [&](std::size_t i) { return likelihood[out.likeliest] - likelihood[i]; };
+  while (behind(out.earliest) >= kSharpRange) ++out.earliest;
   out.latest = hops.size();
-  while (!as_good(out.latest)) --out.latest;
-  out.sharp = std::count_if(likelihood.begin(), likelihood.end(),
-                            [&](double each) { return likelihood[out.likeliest] - each < kSharpRange; }) == 1;
+  while (behind(out.latest) >= kLikelihoodRange) --out.latest;
+  std::size_t possible = 0;
+  for (std::size_t i = 0; i < likelihood.size(); ++i) possible += behind(i) < kSharpRange ? 1 : 0;
+  out.sharp = possible == 1;
   LossCount clean;
   for (std::size_t i = 0; i < out.likeliest; ++i) {
     if (!looks_clean(hops[i]->count)) continue;
@@ -242,7 +243,10 @@ void read_loss(const TraceView& view, TraceReading& out) {
   out.place_is_sharp = place.sharp;
   if (place.clean) out.clean_until_ttl = hops[*place.clean]->ttl;
   const std::uint32_t begins = place.likeliest < hops.size() ? hops[place.likeliest]->ttl : view.distance.value_or(0);
-  if (begins != 0) out.loss_begins_ttl = begins;
+  if (begins != 0) {
+    out.loss_begins_ttl = begins;
+    out.loss_may_begin_ttl = place.earliest < hops.size() ? hops[place.earliest]->ttl : begins;
+  }
   const bool target = begins == view.distance.value_or(0);
   out.words +=
       target ? "; only the target has it"

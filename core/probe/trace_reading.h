@@ -45,11 +45,12 @@ struct TraceView {
 };
 
 struct TraceReading {
-  std::string_view outcome;                      // "clean", "loss", "flow_loss", "filtered", "unreached", "unclear"
-  LossCount count;                               // of all flows
-  std::optional<std::uint32_t> loss_begins_ttl;  // of loss; the target's distance where only the target has it
-  std::optional<std::uint32_t> clean_until_ttl;  // last hop before it without the loss
-  bool place_is_sharp = false;                   // no other hop is as likely, with 99 %
+  std::string_view outcome;                         // "clean", "loss", "flow_loss", "filtered", "unreached", "unclear"
+  LossCount count;                                  // of all flows
+  std::optional<std::uint32_t> loss_begins_ttl;     // of loss; the target's distance where only the target has it
+  std::optional<std::uint32_t> loss_may_begin_ttl;  // the first distance not 100 times less likely for it than that
+  std::optional<std::uint32_t> clean_until_ttl;     // last hop before it without the loss
+  bool place_is_sharp = false;                      // no other hop is as likely, with 99 %
   std::optional<std::uint32_t> stops_after_ttl;  // of flow_loss, filtered, unreached: the last hop that answers those
   IpAddress stops_after;                         // who that is; of equal paths one that the dead flows take
   std::vector<std::uint32_t> dead_flows;         // of flow_loss, by port

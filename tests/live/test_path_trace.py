@@ -74,10 +74,11 @@ class LongWay(unittest.TestCase):
             answer, traces, hops = self.ask(version)
             self.assertEqual(answer["outcome"], "loss", answer["words"])
             trace = traces["tcp"]
-            # Hop 5 itself may have had no answer through, by chance.
+            # By chance hop 5 loses less than those behind it, and hop 3 answers not once; never is a hop called clean that is not.
             self.assertIn(trace["loss_begins_address"], [self.chain.address(version, each) for each in (5, 6)], answer["words"])
-            self.assertEqual(trace["clean_until"], self.chain.address(version, 4))
-            self.assertIn("no answer from hops 1-2", answer["words"])
+            self.assertLessEqual(trace["loss_may_begin_ttl"], 5, answer["words"])
+            self.assertIn(trace["clean_until"], [self.chain.address(version, each) for each in (3, 4)], answer["words"])
+            self.assertRegex(answer["words"], "no answer from hops 1-[23]:")
             self.assertFalse(any(hop["carried"] for hop in hops if hop["ttl"] < 5))
             self.chain.heal()
 
@@ -131,7 +132,7 @@ class LongWay(unittest.TestCase):
             found, report = findings(self.chain.host, target)
             finding = found["path.packet_loss"]
             self.assertEqual(finding["status"], "confirmed")
-            self.assertIn("it begins at hop 4 (%s)" % self.chain.address(version, 4), finding["summary"], report["probes"])
+            self.assertRegex(finding["summary"], r"it begins at hop 4 \(%s\)|or already at hop 4," % self.chain.address(version, 4))
             self.chain.heal()
 
     def test_networks_from_a_file(self):
