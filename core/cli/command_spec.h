@@ -56,6 +56,7 @@ struct CommandSpec {
 [[nodiscard]] CommandSpec explain_spec();
 [[nodiscard]] CommandSpec test_spec();
 [[nodiscard]] CommandSpec snapshot_spec();
+[[nodiscard]] CommandSpec diff_spec();
 [[nodiscard]] CommandSpec new_spec();
 [[nodiscard]] CommandSpec doctor_spec();
 [[nodiscard]] CommandSpec completion_spec();

@@ -298,7 +298,7 @@ CommandSpec completion_spec() {
 }
 
 std::vector<CommandSpec> command_specs() {
-  return {run_spec(),    path_spec(),    probe_spec(), query_spec(), snapshot_spec(), tables_spec(),
+  return {run_spec(),    path_spec(),    probe_spec(), query_spec(), snapshot_spec(), diff_spec(),      tables_spec(),
           checks_spec(), explain_spec(), test_spec(),  new_spec(),   doctor_spec(),   completion_spec()};
 }
 

@@ -14,6 +14,7 @@ namespace hostcheck::cli {
 [[nodiscard]] int explain(const ExplainOptions& options);
 [[nodiscard]] int test(const TestOptions& options);
 [[nodiscard]] int snapshot(const SnapshotOptions& options);
+[[nodiscard]] int diff(const DiffOptions& options);
 [[nodiscard]] int make_new(const NewOptions& options);
 [[nodiscard]] int doctor(const DoctorOptions& options);
 [[nodiscard]] int completion(const CompletionOptions& options);

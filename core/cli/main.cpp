@@ -19,6 +19,7 @@ struct Dispatch {
   int operator()(const ExplainOptions& options) const { return explain(options); }
   int operator()(const TestOptions& options) const { return test(options); }
   int operator()(const SnapshotOptions& options) const { return snapshot(options); }
+  int operator()(const DiffOptions& options) const { return diff(options); }
   int operator()(const NewOptions& options) const { return make_new(options); }
   int operator()(const DoctorOptions& options) const { return doctor(options); }
   int operator()(const CompletionOptions& options) const { return completion(options); }

@@ -85,6 +85,16 @@ struct SnapshotOptions {
   bool quiet = false;
 };
 
+// What differs between hosts.
+struct DiffOptions {
+  std::vector<std::string> files;                    // snapshots; one: it is compared with this host
+  std::vector<std::string> groups;                   // of each file, where they are compared in groups; else none
+  std::string netns;                                 // of this host: "" the present one, "all", or a name
+  std::optional<std::chrono::milliseconds> observe;  // of this host; none: the default
+  std::string format = "text";
+  bool verbose = false;
+};
+
 struct QueryOptions {
   std::string from;   // a snapshot to ask in place of this host; "" for none
   std::string sql;    // "" reads it from standard input
@@ -130,7 +140,8 @@ struct CompletionOptions {
   std::string shell;
 };
 
-using Command = std::variant<RunOptions, PathOptions, ProbeOptions, QueryOptions, SnapshotOptions, TablesOptions,
-                             ChecksOptions, ExplainOptions, TestOptions, NewOptions, DoctorOptions, CompletionOptions>;
+using Command =
+    std::variant<RunOptions, PathOptions, ProbeOptions, QueryOptions, SnapshotOptions, DiffOptions, TablesOptions,
+                 ChecksOptions, ExplainOptions, TestOptions, NewOptions, DoctorOptions, CompletionOptions>;
 
 }  // namespace hostcheck::cli

@@ -10,9 +10,6 @@
 #include "core/sql/snapshot.h"
 
 namespace hostcheck::cli {
-namespace {
-
-// The namespaces that a snapshot's run looked at, by name.
 gather::Options recorded_namespaces(const facts::Facts& facts) {
   gather::Options namespaces;
   const facts::TableData* table = facts.find("namespaces");
@@ -27,8 +24,6 @@ gather::Options recorded_namespaces(const facts::Facts& facts) {
   }
   return namespaces;
 }
-
-}  // namespace
 
 bool has_recorded_sysctl(std::string_view name, const facts::Facts& facts) {
   const facts::TableData* table = facts.find("sysctls");

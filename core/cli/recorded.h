@@ -22,6 +22,9 @@ struct Subject {
 // What the snapshot at path holds.
 [[nodiscard]] Result<Subject> recorded_subject(const std::string& path);
 
+// The namespaces that a snapshot's run looked at, by name.
+[[nodiscard]] gather::Options recorded_namespaces(const facts::Facts& facts);
+
 // Whether recorded facts have the sysctl of this dotted name.
 [[nodiscard]] bool has_recorded_sysctl(std::string_view name, const facts::Facts& facts);
 

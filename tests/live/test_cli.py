@@ -17,7 +17,7 @@ import support
 
 H = support.HOSTCHECK
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
-COMMANDS = ["run", "path", "probe", "query", "snapshot", "tables", "checks", "explain", "test", "new", "doctor", "completion"]
+COMMANDS = ["run", "path", "probe", "query", "snapshot", "diff", "tables", "checks", "explain", "test", "new", "doctor", "completion"]
 
 RULE = """id = "tcp.fixture"
 title = "A rule of the test"
