@@ -91,6 +91,9 @@ Result<Request> read_request(Context& context) {
   const auto seconds = context.number("seconds", 4, 1, 60);
   if (!seconds) return unexpected(seconds.error());
   out.plan.watch = std::chrono::seconds(*seconds);
+  const auto flows = context.number("flows", static_cast<std::int64_t>(out.plan.most_flows), 1, 64);
+  if (!flows) return unexpected(flows.error());
+  out.plan.most_flows = static_cast<std::size_t>(*flows);
   if (const auto asked = context.arg("protocols")) {
     for (const std::string_view name : split(*asked)) {
       const auto protocol = transport_by_name(name);
@@ -299,10 +302,12 @@ Task<void> run(Context& context) {
   if (!done) context.result.error = done.error().message();
 }
 
-constexpr std::array<std::string_view, 5> kArgs = {
+constexpr std::array<std::string_view, 6> kArgs = {
     "protocols=some of tcp,udp,icmp (tcp where a port is given, else icmp; the others where that does not arrive)",
     "ports=source ports to follow (in a run those that a sweep found dead, and some live ones)",
     "live=source ports to follow beside them, such as those that it found alive",
+    "flows=how many flows equal paths are looked for with, 1 to 64 (64); 1: the plain list of hops, and no look for "
+    "loss",
     "asn=file that tells networks: lines PREFIX ASN NAME, or those of iptoasn",
     "seconds=how long loss is watched to find its place, 1 to 60 (4)"};
 constexpr std::array<std::string_view, 2> kTables = {"probe_trace", "probe_hops"};

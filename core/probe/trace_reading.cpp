@@ -296,8 +296,11 @@ TraceReading read_trace(const TraceView& view) {
     out.words =
         fmt::format("{} reaches {}{}", what(view), view.target.to_string(),
                     view.distance ? fmt::format(" in {} {}", *view.distance, *view.distance > 1 ? "hops" : "hop") : "");
-    out.words += out.count.lost == 0 ? fmt::format(", none of {} lost", out.count.sent)
-                                     : fmt::format(", {} lost, which may be chance", loss_words(out.count));
+    if (out.count.lost > 0) {
+      out.words += fmt::format(", {} lost, which may be chance", loss_words(out.count));
+    } else if (out.count.sent > 2) {
+      out.words += fmt::format(", none of {} lost", out.count.sent);
+    }
   }
   out.words += harmless_words(view, hops, out.loss_begins_ttl);
   return out;

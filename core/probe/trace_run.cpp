@@ -11,7 +11,9 @@ constexpr std::size_t kTriesOfASilentHop = 5;
 constexpr std::uint32_t kFarthest = 30;  // hops
 constexpr std::uint32_t kBatch = 8;      // distances at a time where the target's is not known
 constexpr std::uint32_t kRounds = 3;
-constexpr std::uint32_t kLeastRounds = 6;  // of watching loss
+constexpr std::uint32_t kRoundsOfAHealthyWay = 2;  // with what was sent before, 14 packets
+constexpr std::chrono::milliseconds kAtOnce{5};  // an answer that is here so soon makes the next hop worth waiting for
+constexpr std::uint32_t kLeastRounds = 6;        // of watching loss
 constexpr std::chrono::milliseconds kRound{250};
 // Linux answers a host with 6 errors at once, then with one a second (net/ipv4/icmp.c, icmp_ratelimit).
 constexpr std::uint32_t kErrorsAtOnce = 6;
@@ -84,6 +86,17 @@ LossCount TraceRun::count_at(std::uint32_t ttl) const {
   return out;
 }
 
+// Hop by hop as long as the answers come at once: no packet is sent that goes farther than the target.
+TraceRun::Sent TraceRun::walk() {
+  while (farthest_ < kFarthest && !distance()) {
+    ++farthest_;
+    if (!co_await tracer_.send(0, static_cast<std::uint8_t>(farthest_))) co_return false;
+    const bool answered = co_await tracer_.all_answered(kAtOnce);
+    if (!answered || shots().back().met == Met::refusal) break;
+  }
+  co_return true;
+}
+
 TraceRun::Sent TraceRun::reach() {
   const std::uint32_t tries = plan_.thorough ? 2 : 3;
   for (std::uint32_t flow = 0; flow < tries && !reached(); ++flow) {
@@ -107,6 +120,23 @@ TraceRun::Sent TraceRun::discover() {
     if (silent && !reached()) break;
     until = farthest_ + (reached() ? kBatch / 2 : kBatch);
   }
+  co_return true;
+}
+
+// The plain list of hops: one packet each, and another where nobody answered.
+TraceRun::Sent TraceRun::list() {
+  if (!co_await walk()) co_return false;
+  if (!distance()) {
+    if (!co_await reach()) co_return false;
+    if (!co_await discover()) co_return false;
+  }
+  bool again = false;
+  for (std::uint32_t ttl = 1; ttl <= last_hop(); ++ttl) {
+    if (!routers_at(ttl).empty()) continue;
+    again = true;
+    if (!co_await tracer_.send(0, static_cast<std::uint8_t>(ttl))) co_return false;
+  }
+  if (again) co_await tracer_.settle();
   co_return true;
 }
 
@@ -170,10 +200,19 @@ TraceRun::Sent TraceRun::whole_way() {
   co_return true;
 }
 
+// Whether something was not answered that others of its kind were.
+bool TraceRun::left_out() const {
+  return std::any_of(shots().begin(), shots().end(), [&](const TraceShot& each) {
+    if (each.met != Met::nobody) return false;
+    return each.ttl == Tracer::kWholeWay || (!limited(each.ttl) && !routers_at(each.ttl).empty());
+  });
+}
+
 TraceRun::Sent TraceRun::repeat() {
   // A closed UDP port's answers are rationed: one round is what Linux answers.
   const std::uint32_t rounds = transport_ == Transport::udp ? 1 : kRounds;
   for (std::uint32_t round = 0; round < rounds; ++round) {
+    if (round >= kRoundsOfAHealthyWay && !left_out()) break;
     if (transport_ == Transport::udp) {
       co_await context_.sleep_until(Clock::now() + kErrorEvery);
       if (!co_await tracer_.send(0, Tracer::kWholeWay)) co_return false;
@@ -277,23 +316,29 @@ TraceRun::Sent TraceRun::follow() {
   co_return true;
 }
 
+// All equal paths, and whether anything is lost on them.
+TraceRun::Sent TraceRun::look_over() {
+  if (!co_await spread()) co_return false;
+  if (!co_await look_for_spreading_by_packet()) co_return false;
+  if (!reached()) co_return true;
+  if (!co_await repeat()) co_return false;
+  const TraceReading reading = read_trace(view({}));
+  if (reading.outcome == "flow_loss") co_return co_await follow();
+  if (reading.count.lost > 0) co_return co_await watch();
+  co_return true;
+}
+
 Task<Result<void>> TraceRun::run(TracePlan plan) {
   plan_ = std::move(plan);
   tracer_.expect(plan_.delay_ms);
-  const std::size_t first = plan_.ports.empty() ? kFlows : plan_.ports.size();
+  const std::size_t first = plan_.ports.empty() ? std::min(kFlows, plan_.most_flows) : plan_.ports.size();
   if (const auto made = tracer_.make_flows(first, plan_.ports); !made) co_return unexpected(made.error());
-  bool more = co_await reach();
-  if (more) more = co_await discover();
-  if (more && plan_.thorough) more = co_await spread();
-  if (more && plan_.thorough) more = co_await look_for_spreading_by_packet();
-  if (more && plan_.thorough && reached()) {
-    more = co_await repeat();
-    const TraceReading reading = read_trace(view({}));
-    if (more && reading.outcome == "flow_loss") {
-      (void)co_await follow();
-    } else if (more && reading.count.lost > 0) {
-      (void)co_await watch();
-    }
+  if (plan_.thorough && plain()) {
+    (void)co_await list();
+  } else {
+    bool more = co_await reach();
+    if (more) more = co_await discover();
+    if (more && plan_.thorough) (void)co_await look_over();
   }
   if (!tracer_.send_error().empty() && !reached()) {
     co_return unexpected(make_error(ErrorCode::failed, "trace", wire_.target().to_string(), tracer_.send_error()));
@@ -335,7 +380,8 @@ TraceView TraceRun::view(const std::map<IpAddress, std::string>& networks) const
     each.port = tracer_.flow_port(flow);
     for (const TraceShot& shot : shots()) {
       if (shot.flow != flow) continue;
-      if (shot.ttl == Tracer::kWholeWay) {
+      const bool to_the_end = shot.ttl == out.distance && shot.met != Met::router;
+      if (shot.ttl == Tracer::kWholeWay || to_the_end) {
         ++each.count.sent;
         each.count.lost += shot.met != Met::target ? 1 : 0;
       }

@@ -18,7 +18,7 @@ struct TracePlan {
   bool thorough = true;                   // false: only whether the target answers, and which hops do
   std::chrono::milliseconds watch{4000};  // how long loss is watched to find its place
   double delay_ms = 0;                    // that another transport met; 0 for none
-  std::size_t most_flows = 64;            // that equal paths are looked for with
+  std::size_t most_flows = 64;            // that equal paths are looked for with; 1: the plain list of hops, no more
 };
 
 class TraceRun {
@@ -43,9 +43,12 @@ class TraceRun {
 
  private:
   using Sent = Task<bool>;
+  Sent walk();
   Sent reach();
   Sent discover();
+  Sent list();
   Sent spread();
+  Sent look_over();
   Sent repeat();
   Sent watch();
   Sent follow();
@@ -56,6 +59,8 @@ class TraceRun {
   [[nodiscard]] std::vector<std::uint32_t> answering() const;  // distances with a router
   [[nodiscard]] std::set<IpAddress> routers_at(std::uint32_t ttl) const;
   [[nodiscard]] std::size_t flows_answered_at(std::uint32_t ttl) const;
+  [[nodiscard]] bool plain() const { return plan_.most_flows == 1 && plan_.ports.size() <= 1; }
+  [[nodiscard]] bool left_out() const;
   [[nodiscard]] LossCount count_at(std::uint32_t ttl) const;  // of the counted packets
   void note_limited(std::size_t from);
 

@@ -88,6 +88,16 @@ Task<void> Tracer::settle() {
   settled_ = shots_.size();
 }
 
+Task<bool> Tracer::all_answered(std::chrono::milliseconds within) {
+  const auto until = context_.within(within);
+  take();
+  while (waiting()) {
+    if (!co_await wire_.readable(until)) break;
+    take();
+  }
+  co_return !waiting();
+}
+
 Task<void> Tracer::listen(Clock::time_point until) {
   until = std::min(until, context_.limits().deadline);
   take();

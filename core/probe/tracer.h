@@ -43,6 +43,8 @@ class Tracer {
   // Waits until all that was sent is answered: at most a few times the slowest answer so far, counted from the last
   // packet.
   [[nodiscard]] Task<void> settle();
+  // Waits until all that was sent is answered, so long at most. False where something is not; it may still be.
+  [[nodiscard]] Task<bool> all_answered(std::chrono::milliseconds within);
   // Takes in what comes until then.
   [[nodiscard]] Task<void> listen(Clock::time_point until);
 

@@ -52,8 +52,24 @@ class LongWay(unittest.TestCase):
                              [self.chain.address(version, each) for each in range(1, 7)] + [self.chain.target(version)])
             self.assertTrue(all(hop["flows"] >= 6 for hop in hops), "enough flows to rule out a second next hop")
             self.assertEqual(traces["tcp"]["distance"], 7)
-            self.assertLessEqual(answer["packets"], 70)
+            self.assertLessEqual(answer["packets"], 56)
         self.assertEqual(self.listener.received, b"")
+
+    def test_the_plain_list_of_hops(self):
+        for version in FAMILIES:
+            for port, protocol in ((PORT, "tcp"), (None, "udp"), (None, "icmp")):
+                answer, traces, hops = self.ask(version, port=port, protocols=protocol, flows=1)
+                self.assertEqual(answer["outcome"], "clean", answer["words"])
+                self.assertEqual([(hop["address"], hop["flows"]) for hop in hops],
+                                 [(self.chain.address(version, each), 1) for each in range(1, 7)] + [(self.chain.target(version), 1)])
+                self.assertEqual((traces[protocol]["reached"], traces[protocol]["distance"]), (True, 7))
+                # One each; where an answer takes its time, two that go all the way besides.
+                self.assertLessEqual(answer["packets"], 9)
+        self.chain.silence(2, 3)
+        answer, _, hops = self.ask(4, flows=1)
+        self.assertEqual([hop["ttl"] for hop in hops if hop["address"] is None], [2, 3], answer["words"])
+        self.assertIn("no answer from hops 2-3: a router that does not answer is no fault", answer["words"])
+        self.assertLessEqual(answer["packets"], 12)
 
     def test_each_protocol(self):
         for version in FAMILIES:
@@ -148,7 +164,7 @@ class LongWay(unittest.TestCase):
             self.assertIn(os.path.basename(networks.name) + ":3", answer["error"])
 
     def test_input_that_is_wrong_is_named(self):
-        for args, said in (({"ports": "0"}, "ports=0"), ({"protocols": "sctp"}, "protocols=sctp"),
+        for args, said in (({"ports": "0"}, "ports=0"), ({"flows": 0}, "flows=0"), ({"protocols": "sctp"}, "protocols=sctp"),
                            ({"protocols": "tcp"}, "tcp needs a port"), ({"seconds": "x"}, "seconds=x")):
             answer = probe(self.chain.host, "trace", self.chain.server4, check=False, **args)
             self.assertIn(said, answer["error"])
