@@ -24,6 +24,7 @@ constexpr std::uint32_t kMostPackets = 58;  // of one probe
 constexpr std::uint16_t kClosedPort = 33434;
 constexpr std::uint8_t kFarthestLook = 6;  // hops that the place of a black hole is looked for in
 constexpr std::size_t kMostBytes = 65535;
+constexpr std::string_view kFragments = "fragments";
 
 struct Way {
   std::string ifname;
@@ -48,6 +49,11 @@ Result<Way> way_to(const Context& context, const IpAddress& target) {
   return Way{*name, found->route.hops.front().gateway, *mtu};
 }
 
+bool wants_fragments(const Context& context) {
+  const auto asked = context.arg("methods");
+  return !asked || asked->find(kFragments) != std::string_view::npos;
+}
+
 class PmtuProbe {
  public:
   PmtuProbe(Context& context, Wire& wire, Way way) : context_(context), wire_(wire), way_(std::move(way)) {}
@@ -67,9 +73,10 @@ class PmtuProbe {
   Context& context_;
   Wire& wire_;
   Way way_;
-  std::size_t hint_ = 0;     // what the first method found
-  bool black_hole_ = false;  // and whether larger packets vanish
-  IpAddress passes_to_;      // the last router that they reach
+  std::size_t hint_ = 0;              // what the first method found
+  std::optional<double> slowest_ms_;  // and what delay it met
+  bool black_hole_ = false;           // and whether larger packets vanish
+  IpAddress passes_to_;               // the last router that they reach
   std::optional<std::uint32_t> passes_to_ttl_;
   std::vector<facts::ProbePmtu> rows_;
 };
@@ -128,6 +135,7 @@ std::string_view word_of(PmtuSearch::Outcome outcome) {
 Task<void> PmtuProbe::measure(Transport method, std::uint16_t port) {
   facts::ProbePmtu row = new_row(name_of(method));
   Volley volley(context_, wire_, method, port);
+  if (slowest_ms_) volley.expect(*slowest_ms_);
   const std::size_t top = std::min<std::size_t>(way_.device_mtu, kMostBytes);
   PmtuSearch search(std::min(kSmall, top), top, hint_, method == Transport::udp);
   while (co_await send(search, volley, row)) {
@@ -145,6 +153,7 @@ Task<void> PmtuProbe::measure(Transport method, std::uint16_t port) {
     row.passes_to_ttl = passes_to_ttl_;
   }
   if (hint_ == 0) hint_ = search.path_mtu();
+  if (search.path_mtu() != 0) slowest_ms_ = volley.slowest_ms();
   row.packets = volley.packets();
   if (!volley.send_error().empty() && context_.result.error.empty() && search.path_mtu() == 0) {
     context_.result.fallback = volley.send_error();
@@ -220,6 +229,7 @@ Task<void> PmtuProbe::run(std::vector<Transport> methods, std::uint16_t port) {
     if (context_.over()) co_return;
     co_await measure(method, method == Transport::tcp ? port : kClosedPort);
   }
+  if (!wants_fragments(context_)) co_return;
   for (const Transport method : {Transport::icmp, Transport::udp}) {
     const bool works = std::any_of(rows_.begin(), rows_.end(), [&](const facts::ProbePmtu& row) {
       return row.method.view() == name_of(method) && row.path_mtu && *row.path_mtu >= kSmall;
@@ -243,12 +253,18 @@ Result<std::vector<Transport>> methods_of(const Context& context, bool has_port)
     const std::size_t end = std::min(asked->find(',', at), asked->size());
     const std::string_view name = asked->substr(at, end - at);
     at = end + 1;
+    if (name == kFragments) continue;
     const auto method = transport_by_name(name);
     if (!method || (*method == Transport::tcp && !has_port)) {
       return unexpected(make_error(ErrorCode::invalid, "probe pmtu", fmt::format("methods={}", *asked),
-                                   method ? "tcp needs a port: HOST:PORT" : "are some of icmp,tcp,udp"));
+                                   method ? "tcp needs a port: HOST:PORT" : "are some of icmp,tcp,udp,fragments"));
     }
     out.push_back(*method);
+  }
+  const bool can_cut = std::any_of(out.begin(), out.end(), [](Transport each) { return each != Transport::tcp; });
+  if (!can_cut && wants_fragments(context)) {
+    return unexpected(make_error(ErrorCode::invalid, "probe pmtu", fmt::format("methods={}", *asked),
+                                 "fragments are sent by icmp or udp: name one of them too"));
   }
   return out;
 }
@@ -291,7 +307,7 @@ Task<void> run(Context& context) {
 }
 
 constexpr std::array<std::string_view, 1> kArgs = {
-    "methods=some of icmp,tcp,udp, in the order to try (icmp, tcp where a port is given, udp)"};
+    "methods=some of icmp,tcp,udp, in the order to try, and fragments (all; tcp where a port is given)"};
 constexpr std::array<std::string_view, 1> kTables = {"probe_pmtu"};
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <utility>
 
 namespace hostcheck::probe {
 namespace {
@@ -29,16 +30,14 @@ std::uint32_t PmtuSearch::tries() const {
 }
 
 std::vector<std::size_t> PmtuSearch::first() const {
-  std::vector<std::size_t> out = {small_};
-  if (hint_ > small_ && hint_ <= top_) {
-    out.push_back(hint_);
-    if (hint_ < top_) out.push_back(hint_ + 1);
-    return out;
-  }
-  for (const std::size_t each : kCandidates) {
-    if (each > small_ && each < top_ && !sparing_) out.push_back(each);
-  }
-  if (top_ > small_) out.push_back(top_);
+  if (hinted()) return hint_ < top_ ? std::vector{hint_, hint_ + 1} : std::vector{hint_};
+  return top_ > small_ ? std::vector{small_, top_} : std::vector{small_};
+}
+
+std::vector<std::size_t> PmtuSearch::usual(std::size_t low, std::size_t high) const {
+  std::vector<std::size_t> out;
+  std::copy_if(kCandidates.begin(), kCandidates.end(), std::back_inserter(out),
+               [&](std::size_t each) { return each > low && each < high; });
   return out;
 }
 
@@ -73,13 +72,20 @@ std::vector<std::size_t> PmtuSearch::next() {
     begun_ = true;
     return first();
   }
-  if (passes_ == 0) return small_sent_ < kTries ? std::vector{small_} : std::vector<std::size_t>{};
+  if (passes_ == 0) {
+    // A hint that was not answered is one try of what fits.
+    const std::uint32_t tries = hinted() ? kTries - 1 : kTries;
+    return small_sent_ < tries ? std::vector{small_} : std::vector<std::size_t>{};
+  }
   if (passes_ >= top_ || settled()) return {};
   const std::size_t failed = failing();
   if (failed == 0) return {top_};  // a hint that passed, and so did what follows it
   // What a router says that fits is asked next.
   for (const auto& [size, mtu] : told_) {
     if (mtu > passes_ && mtu < failed) return {mtu};
+  }
+  if (!sparing_ && !std::exchange(asked_usual_, true)) {
+    if (auto sizes = usual(passes_, failed); !sizes.empty()) return sizes;
   }
   if (failed - passes_ > 1) return between(passes_, failed);
   if (told_.contains(failed)) return {};

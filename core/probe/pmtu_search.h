@@ -20,9 +20,10 @@ class PmtuSearch {
     unclear,     // too many small ones are lost as well
   };
 
-  // small: a size that every path carries; top: the device's MTU, the largest that can be sent. hint: a path MTU that
-  // another method found, 0 for none; it and the next larger size are then all that is asked at first. sparing: answers
-  // are rationed, so one or two sizes are asked at a time.
+  // small: a size that every path carries; top: the device's MTU, the largest that can be sent. Those two are asked
+  // first, and what a router says that fits next; the usual sizes only where that does not settle it. hint: a path MTU
+  // that another method found, 0 for none; it and the next larger size are then asked first. sparing: answers are
+  // rationed, so one or two sizes are asked at a time.
   PmtuSearch(std::size_t small, std::size_t top, std::size_t hint = 0, bool sparing = false);
 
   // The sizes to send now, in this order; empty when the search is over.
@@ -46,7 +47,9 @@ class PmtuSearch {
 
  private:
   [[nodiscard]] std::vector<std::size_t> first() const;
+  [[nodiscard]] std::vector<std::size_t> usual(std::size_t low, std::size_t high) const;
   [[nodiscard]] std::vector<std::size_t> between(std::size_t low, std::size_t high) const;
+  [[nodiscard]] bool hinted() const { return hint_ > small_ && hint_ <= top_; }
   [[nodiscard]] bool settled() const;
   [[nodiscard]] std::uint32_t tries() const;
   [[nodiscard]] std::uint32_t losses(std::size_t size) const;
@@ -56,6 +59,7 @@ class PmtuSearch {
   std::size_t hint_;
   bool sparing_;
   bool begun_ = false;
+  bool asked_usual_ = false;
   std::size_t passes_ = 0;
   std::map<std::size_t, std::uint32_t> lost_;  // by size, above passes_
   std::map<std::size_t, std::size_t> told_;    // by size, above passes_: the MTU that a router told

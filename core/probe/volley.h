@@ -37,6 +37,8 @@ class Volley {
   // answers so far had. shots' fates are filled in. False when the budget ended it.
   [[nodiscard]] Task<bool> fire(std::vector<Shot>& shots);
 
+  // A delay to reckon with before anything has answered, as another transport met it.
+  void expect(double delay_ms) { slowest_ms_ = delay_ms; }
   [[nodiscard]] std::uint32_t packets() const { return packets_; }
   // Why packets could not be sent, of the last that could not; "" where all could.
   [[nodiscard]] const std::string& send_error() const { return send_error_; }

@@ -53,8 +53,18 @@ class PathMtu(unittest.TestCase):
             for method in ("icmp", "tcp", "udp"):
                 self.assertEqual((rows[method]["outcome"], rows[method]["path_mtu"]), ("full", 9000))
             self.assertEqual(rows["fragments"]["outcome"], "arrive")
-            self.assertLessEqual(answer["packets"], 20)
+            self.assertLessEqual(answer["packets"], 12)
         self.assertEqual(self.listener.received, b"", "no application gets a byte")
+
+    def test_one_way_of_asking_is_two_packets_where_all_arrives(self):
+        for version in FAMILIES:
+            answer, rows = self.ask(version, port=None, methods="icmp")
+            self.assertEqual((answer["outcome"], list(rows), answer["packets"]), ("full", ["icmp"], 2), answer["words"])
+            self.narrow(1400)
+            answer, rows = self.ask(version, port=None, methods="icmp,fragments")
+            self.assertEqual((answer["outcome"], rows["icmp"]["path_mtu"], rows["icmp"]["packets"]), ("smaller", 1400, 3))
+            self.assertEqual(rows["fragments"]["outcome"], "arrive")
+            self.narrow(9000)
 
     def test_every_mtu_that_is_told_of(self):
         for mtu in (8999, 1500, 1492, 1400, 1280, 576):
@@ -184,6 +194,8 @@ add rule inet lab early exthdr frag exists drop
             found, _ = findings(self.lab.host)
             self.assertEqual(found["mtu.pmtu_blackhole"]["status"], "suspected")
             self.assertIn("send the same full segment", found["mtu.pmtu_blackhole"]["summary"])
+            self.assertIn("`hostcheck run --target %s` probes it" % bracketed(SERVER[version], 9001),
+                          found["mtu.pmtu_blackhole"]["because"])
             found, _ = findings(self.lab.host, bracketed(SERVER[version], 9001))
             self.assertEqual(found["mtu.pmtu_blackhole"]["status"], "confirmed")
             self.assertIn("packets of up to 1400 bytes", found["mtu.pmtu_blackhole"]["summary"])
@@ -199,7 +211,8 @@ add rule inet lab early exthdr frag exists drop
 class Wrong(unittest.TestCase):
     def test_input_that_is_wrong_is_named(self):
         for target, args, said in (("127.0.0.1:0", [], "127.0.0.1:0"), ("127.0.0.1", ["methods=tcp"], "needs a port"),
-                                   ("127.0.0.1", ["methods=gre"], "methods=gre")):
+                                   ("127.0.0.1", ["methods=gre"], "methods=gre"),
+                                   ("127.0.0.1:9", ["methods=tcp,fragments"], "icmp or udp")):
             answer = json.loads(support.run(support.HOSTCHECK, "probe", "pmtu", target, *args, "--format", "json", check=False))
             self.assertIn(said, answer["error"])
 
