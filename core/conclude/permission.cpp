@@ -61,11 +61,15 @@ std::optional<std::string> Permission::refusal(const probe::Ask& ask) {
   if (!target) return target.error().message();
   const bool is_name = !IpAddress::parse(without_scope(target->host));
   const bool free = is_name && (ask.kind == "dns" || (ask.kind == "gateway" && target->host == "all"));
-  const auto refused = [](const std::string& host) {
-    return host + " is no next hop, address or resolver of this host; --target " + host +
-           (host.find(':') == std::string::npos ? ":PORT" : "") + " lets it be probed";
+  const auto refused = [](const std::string& host, const std::string& named) {
+    return host + " is no next hop, address or resolver of this host; `hostcheck run --target " + named + "` probes it";
   };
-  if (!free && !may_reach(ask.netns, target->host)) return refused(target->host);
+  const auto with_any_port = [](const std::string& host) {
+    return host.find(':') == std::string::npos ? host + ":PORT" : "[" + host + "]:PORT";
+  };
+  if (!free && !may_reach(ask.netns, target->host)) {
+    return refused(target->host, target->port ? ask.target : with_any_port(target->host));
+  }
   for (const auto& [name, value] : ask.args) {
     if (ask.kind == "dns" && name == "address") continue;  // looked for in the answers
     for (std::size_t at = 0; at <= value.size();) {
@@ -73,7 +77,7 @@ std::optional<std::string> Permission::refusal(const probe::Ask& ask) {
       const auto each = probe::parse_target(std::string_view(value).substr(at, comma - at));
       at = comma + 1;
       if (!each || !IpAddress::parse(without_scope(each->host))) continue;
-      if (!may_reach(ask.netns, each->host)) return refused(each->host);
+      if (!may_reach(ask.netns, each->host)) return refused(each->host, with_any_port(each->host));
     }
   }
   return std::nullopt;

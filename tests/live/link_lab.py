@@ -79,6 +79,7 @@ class Link:
 class Relay:
     """Passes frames between two interfaces of a namespace, each after a while: a cable that is longer than it looks.
 
+    The hosts at its ends have to count checksums themselves (ethtool -K DEV tx off): there is no device here that would.
     stall_bytes: once so many bytes have come, it passes nothing on for stall_s, then goes on with what it has.
     """
 

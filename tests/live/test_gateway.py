@@ -95,6 +95,8 @@ class Gateways(unittest.TestCase):
             self.assertGreaterEqual(row["delay_min_ms"], 190)
             self.assertGreaterEqual(row["delay_answered"], 3)
             self.assertGreaterEqual(row["echo_min_ms"], 190)
+        self.host.ip("route", "replace", "default", "via", "10.93.0.9")
+        self.assertIn(("neigh.gateway_slow", "confirmed", "warning"), self.findings())
 
     def test_an_entry_that_has_another_address_than_the_one_that_answers(self):
         for address in GATE.values():
@@ -133,6 +135,13 @@ class Gateways(unittest.TestCase):
         self.assertEqual(self.findings(), set())
         self.link.plug(self.link.near, self.link.space("thief"), "eth0", [GATE4 + "/24"])
         self.assertIn(("neigh.duplicate_address", "confirmed", "critical"), self.findings())
+
+    def test_a_run_names_the_router_whose_answers_get_lost(self):
+        self.link.route_back("10.94.0.3", "fd94::3")
+        self.assertIn(("neigh.gateway_mac_asymmetry", "confirmed", "info"), self.findings())
+        self.other.exec("nft", "add table ip lab; add chain ip lab on { type filter hook forward priority 0; };"
+                               "add rule ip lab on icmp type echo-reply numgen inc mod 2 == 0 drop")
+        self.assertIn(("neigh.gateway_mac_asymmetry", "confirmed", "warning"), self.findings())
 
     def test_a_run_confirms_a_dead_gateway_and_refutes_one_that_is_back(self):
         self.router.ip("link", "set", "eth0", "down")

@@ -2,6 +2,8 @@
 """The probe of delay under load: a queue and a way that stalls are told from mere distance and from a rate limit."""
 
 import concurrent.futures
+import json
+import subprocess
 import unittest
 
 import support
@@ -10,7 +12,7 @@ from path_lab import Listener, probe
 from support import Netns
 
 support.need_root()
-support.need_programs("ip", "tc", "nft")
+support.need_programs("ip", "tc", "nft", "ethtool")
 
 SERVER = {4: "10.96.0.2", 6: "fd96::2"}
 
@@ -27,6 +29,7 @@ class Latency(unittest.TestCase):
         for netns, number in ((self.host, 1), (self.server, 2)):
             netns.ip("addr", "add", "10.96.0.%d/24" % number, "dev", "eth0")
             netns.ip("addr", "add", "fd96::%d/64" % number, "dev", "eth0", "nodad")
+            netns.exec("ethtool", "-K", "eth0", "tx", "off")
 
     def bridge(self):
         self.middle.ip("link", "add", "sw", "type", "bridge", "forward_delay", 0)
@@ -96,6 +99,24 @@ class Latency(unittest.TestCase):
             self.assertEqual(row["outcome"], "stalls", answer)
             self.assertGreaterEqual(row["loaded_gap_ms"], 1400)
             self.assertLess(row["idle_gap_ms"], 500)
+
+    def findings(self):
+        """Of a whole run that is pointed at the server, about the way to it: id, status and severity."""
+        done = subprocess.run([support.HOSTCHECK, "run", "--netns", self.host.name, "--target", SERVER[4] + ":8080", "--observe", "0",
+                               "--only", "path.*", "--format", "json"], capture_output=True, text=True, timeout=60)
+        self.assertTrue(done.stdout, done.stderr)
+        return {(each["id"], each["status"], each["severity"]) for each in json.loads(done.stdout)["findings"]}
+
+    def test_a_run_names_the_queue_and_nothing_on_a_healthy_way(self):
+        self.bridge()
+        self.assertEqual(self.findings(), set())
+        self.slow_down(1000000)
+        self.assertIn(("path.latency_under_load", "confirmed", "warning"), self.findings())
+
+    def test_a_run_names_a_way_that_stalls(self):
+        # More than what the other probes of a run send before the load.
+        self.relay(stall_bytes=200000, stall_s=1.5)
+        self.assertIn(("path.stalls", "confirmed", "warning"), self.findings())
 
     def test_a_target_that_limits_its_answers_does_not_stall(self):
         self.bridge()
