@@ -6,13 +6,15 @@ end is .1 or ::1 and its far end .2 or ::2. So router K answers from 10.80.(K - 
 
 import ipaddress
 
+from link_lab import Relay
 from path_lab import greet
 from support import Netns, veth_pair
 
 
 class Chain:
-    def __init__(self, routers, rationed=False):
-        """rationed: routers answer as Linux does by default, 6 errors at once and then one a second; else without limit."""
+    def __init__(self, routers, rationed=False, delay_s=0.0):
+        """rationed: routers answer as Linux does by default, 6 errors at once and then one a second; else without limit.
+        delay_s: that the first link takes each way."""
         self.nodes = [Netns("c") for _ in range(routers + 2)]
         self.host, self.server = self.nodes[0], self.nodes[-1]
         self.routers = self.nodes[1:-1]
@@ -27,9 +29,13 @@ class Chain:
             if not rationed:
                 netns.sysctl("net.ipv4.icmp_ratelimit", 0)
                 netns.sysctl("net.ipv6.icmp.ratelimit", 0)
+        self.relay = None
         for link in range(last):
             near, far = self.nodes[link], self.nodes[link + 1]
-            veth_pair(near, far, "right", "left")
+            if delay_s and link == 0:
+                self._long_cable(near, far, delay_s)
+            else:
+                veth_pair(near, far, "right", "left")
             for netns, name, end in ((near, "right", 1), (far, "left", 2)):
                 netns.ip("addr", "add", "10.80.%d.%d/24" % (link, end), "dev", name)
                 netns.ip("addr", "add", "fd80:%x::%d/64" % (link, end), "dev", name, "nodad")
@@ -42,9 +48,21 @@ class Chain:
             if node > 1:
                 netns.ip("route", "add", "10.80.0.0/24", "via", "10.80.%d.1" % (node - 1))
                 netns.ip("-6", "route", "add", "fd80:0::/64", "via", "fd80:%x::1" % (node - 1))
+        for netns, name in ((self.host, "right"), (self.server, "left")) if self.relay else ():
+            netns.exec("ethtool", "-K", name, "tx", "off")
         self.server4 = "10.80.%d.2" % (last - 1)
         self.server6 = "fd80:%x::2" % (last - 1)
         greet(self.host, self.server4, self.server6)
+
+    def _long_cable(self, near, far, delay_s):
+        self.cable = Netns("cable")
+        veth_pair(near, self.cable, "right", "left")
+        veth_pair(self.cable, far, "right", "left")
+        self.relay = Relay(self.cable, "left", "right", delay_s)
+
+    def way(self):
+        """Who answers from each distance, IPv4."""
+        return [self.address(4, each) for each in range(1, len(self.nodes) - 1)] + [self.server4]
 
     def address(self, version, router):
         return "10.80.%d.2" % (router - 1) if version == 4 else str(ipaddress.ip_address("fd80:%x::2" % (router - 1)))
@@ -78,5 +96,8 @@ class Chain:
             netns.exec("nft", "flush table inet lab")
 
     def close(self):
+        if self.relay:
+            self.relay.close()
+            self.cable.close()
         for netns in self.nodes:
             netns.close()
