@@ -283,6 +283,9 @@ int status_of(conclude::Verdict verdict) {
 std::string render(const conclude::Report& report, const RunOptions& options) {
   if (options.format == "json") return report::as_json(report);
   if (options.format == "ndjson") return report::as_ndjson(report);
+  if (options.format == "prometheus") return report::as_prometheus(report);
+  if (options.format == "nagios") return report::as_nagios(report);
+  if (options.format == "junit") return report::as_junit(report);
   report::TextOptions text;
   text.colour = use_colour(options.colour, !options.output.empty());
   text.verbose = options.verbose;
@@ -292,11 +295,18 @@ std::string render(const conclude::Report& report, const RunOptions& options) {
   return report::as_text(report, text);
 }
 
+// fail(), in the words that the reader of this format waits for: a monitoring plugin answers on standard output.
+int fail_run(const Error& error, const RunOptions& options) {
+  if (options.format != "nagios" || error.code == ErrorCode::invalid) return fail(error);
+  static_cast<void>(print(report::nagios_failure(error.message())));
+  return kExitUnknown;
+}
+
 // Prints or writes what the run found. Returns the exit status.
 int deliver(const conclude::Report& report, const facts::Facts& facts, const RunOptions& options) {
   if (!options.snapshot.empty()) {
     if (auto written = write_snapshot(options.snapshot, options.anonymous, report, facts); !written)
-      return fail(written.error());
+      return fail_run(written.error(), options);
   }
   if (options.no_report) {
     if (options.quiet) return kExitOk;
@@ -307,7 +317,7 @@ int deliver(const conclude::Report& report, const facts::Facts& facts, const Run
   }
   const std::string text = render(report, options);
   if (options.output.empty()) return print(text) ? status_of(report.verdict) : kExitUnknown;
-  if (auto written = write_whole(options.output, text); !written) return fail(written.error());
+  if (auto written = write_whole(options.output, text); !written) return fail_run(written.error(), options);
   return status_of(report.verdict);
 }
 
@@ -319,20 +329,20 @@ int run(const RunOptions& options) {
   const bool recorded = !options.from.empty();
   for (const std::string& file : {options.output, options.snapshot}) {
     if (file.empty()) continue;
-    if (auto writable = can_write_whole(file); !writable) return fail(writable.error());
+    if (auto writable = can_write_whole(file); !writable) return fail_run(writable.error(), options);
   }
   auto loaded = load_catalogue(options.rules);
-  if (!loaded) return fail(loaded.error());
+  if (!loaded) return fail_run(loaded.error(), options);
   Catalogue& catalogue = keep_until_exit(*std::move(loaded));
-  if (auto known = check_suppressions(catalogue, options); !known) return fail(known.error());
+  if (auto known = check_suppressions(catalogue, options); !known) return fail_run(known.error(), options);
   auto opened = sql::Database::open();
-  if (!opened) return fail(opened.error());
+  if (!opened) return fail_run(opened.error(), options);
   sql::Database& database = keep_until_exit(*std::move(opened));
   Subject& subject = keep_until_exit(Subject());
   subject.taken = started;
   if (recorded) {
     auto read = recorded_subject(options.from);
-    if (!read) return fail(read.error());
+    if (!read) return fail_run(read.error(), options);
     subject = *std::move(read);
   }
   const bool observed = recorded ? subject.facts.observed.count() > 0 : options.observe.count() > 0;
@@ -340,12 +350,13 @@ int run(const RunOptions& options) {
   if (!options.snapshot.empty()) merge(facts::request_everything(), plan.request);
   if (!recorded) {
     auto namespaces = gather::plan_namespaces(options.netns, plan.request.contains("namespaces"));
-    if (!namespaces) return fail(namespaces.error());
+    if (!namespaces) return fail_run(namespaces.error(), options);
     subject.namespaces = *std::move(namespaces);
   }
 
-  // A text report on standard output tells them itself.
-  if (options.format != "text" || options.quiet || !options.output.empty() || !options.snapshot.empty()) {
+  // A text report or a plugin's answer on standard output tells them itself.
+  const bool tells = (options.format == "text" && !options.quiet) || options.format == "nagios";
+  if (!tells || !options.output.empty() || !options.snapshot.empty()) {
     for (const CheckResult& each : plan.failed) complain(each.reason);
   }
 

@@ -8,6 +8,7 @@
 #include "core/base/version.h"
 #include "core/conclude/conclude.h"
 #include "core/report/layout.h"
+#include "core/report/tally.h"
 #include "core/report/text_parts.h"
 
 namespace hostcheck::report {
@@ -18,10 +19,6 @@ using checks::Outcome;
 
 std::string seconds(std::chrono::milliseconds time) {
   return fmt::format("{:.1f} s", static_cast<double>(time.count()) / 1000);
-}
-
-std::string count_of(std::size_t number, std::string_view what) {
-  return fmt::format("{} {}{}", number, what, number == 1 ? "" : "s");
 }
 
 // "namespace init", "namespaces init, web"; many are counted and not listed.
@@ -55,11 +52,6 @@ std::string header(const conclude::Report& report) {
   std::string out;
   for (const std::string& line : lines) out += line + '\n';
   return out;
-}
-
-std::size_t count(const conclude::Report& report, Outcome outcome) {
-  return static_cast<std::size_t>(std::count_if(report.checks.begin(), report.checks.end(),
-                                                [&](const CheckResult& each) { return each.outcome == outcome; }));
 }
 
 // "eth0: no; 3 more" and "eth0: no; 4 more" are one reason.

@@ -5,6 +5,7 @@
 
 #include "core/conclude/conclude.h"
 #include "core/report/layout.h"
+#include "core/report/tally.h"
 #include "core/report/text_parts.h"
 
 namespace hostcheck::report {
@@ -13,18 +14,6 @@ namespace {
 using checks::Finding;
 using checks::Severity;
 using checks::Status;
-
-std::string_view word_of(Severity severity) {
-  switch (severity) {
-    case Severity::critical:
-      return "CRITICAL";
-    case Severity::warning:
-      return "WARNING";
-    case Severity::info:
-      return "INFO";
-  }
-  return "INFO";
-}
 
 std::string_view colour_of(Severity severity) {
   switch (severity) {

@@ -89,7 +89,7 @@ class Usage(unittest.TestCase):
         self.refused("rum", say="did you mean 'run'?")
         self.refused("run", "--obsrve", "1s", say="did you mean '--observe'?")
         self.refused("run", "--format", "jsn", say="did you mean 'json'?")
-        self.refused("run", "--format", "html", say="one of text, json, ndjson")
+        self.refused("run", "--format", "html", say="one of text, json, ndjson, prometheus, nagios, junit")
         self.refused("run", "--only", "tcp.window_scaling_disable", say="did you mean 'tcp.window_scaling_disabled'?")
         self.refused("run", "--area", "tpc", say="did you mean 'tcp'?")
         self.refused("run", "--set", "tcp.retransmissions_hig.x=1", say="did you mean 'tcp.retransmissions_high'?")

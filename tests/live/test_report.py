@@ -6,6 +6,7 @@ import os
 import subprocess
 import tempfile
 import unittest
+import xml.etree.ElementTree
 
 import support
 
@@ -93,6 +94,38 @@ class Report(unittest.TestCase):
         for check in whole["checks"]:
             if check["outcome"] in ("unknown", "error"):
                 self.assertIn(check["id"], text)
+
+    def test_junit_has_each_check_as_a_case(self):
+        words = ("--observe", "0", "--netns", self.netns.name)
+        whole = json.loads(run(*words, "--format", "json").stdout)
+        done = run(*words, "--format", "junit")
+        self.assertEqual(done.returncode, 1)
+        root = xml.etree.ElementTree.fromstring(done.stdout.encode())
+        self.assertEqual(root.tag, "testsuites")
+        cases = {case.get("name"): case for case in root.iter("testcase")}
+        self.assertEqual(sorted(cases), sorted(check["id"] for check in whole["checks"]))
+        bad = {finding["id"]: finding for finding in whole["findings"]
+               if finding["severity"] != "info" and finding["status"] != "refuted"}
+        self.assertEqual({name for name, case in cases.items() if case.find("failure") is not None}, set(bad))
+        self.assertIn("tcp.window_scaling_disabled", bad)
+        failure = cases["tcp.window_scaling_disabled"].find("failure")
+        self.assertEqual(failure.get("message"), bad["tcp.window_scaling_disabled"]["summary"])
+        self.assertEqual(failure.get("type"), bad["tcp.window_scaling_disabled"]["severity"])
+        skipped = {check["id"] for check in whole["checks"] if check["outcome"] in ("unknown", "skipped")}
+        self.assertEqual({name for name, case in cases.items() if case.find("skipped") is not None}, skipped)
+        for suite in [root, *root]:
+            inside = list(suite.iter("testcase"))
+            for number, tag in (("tests", None), ("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+                have = [case for case in inside if tag is None or case.find(tag) is not None]
+                self.assertEqual(suite.get(number), str(len(have)), (suite.attrib, number))
+
+    def test_a_plugin_answers_on_standard_output_whatever_happens(self):
+        done = run("--rules", "/nonexistent", "--format", "nagios")
+        self.assertEqual((done.returncode, done.stderr), (3, ""))
+        self.assertRegex(done.stdout, r"^HOSTCHECK UNKNOWN: .*/nonexistent.*\n$")
+        done = run("--format", "nagios", "--only", "no.such")
+        self.assertEqual((done.returncode, done.stdout), (64, ""))
+        self.assertIn("no.such", done.stderr)
 
 
 if __name__ == "__main__":
