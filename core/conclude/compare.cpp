@@ -306,9 +306,9 @@ class Comparer {
     for (std::size_t at = 0; at < difference.values.size(); ++at) {
       const HostValue& value = difference.values[at];
       if (value.kind == Kind::unknown) {
-        const auto& where = difference.interfaces;
-        add_incomparable(at, difference.table, difference.column, value.reason,
-                         (where.empty() ? "" : where.front() + " ") + difference.subject);
+        std::string example = difference.interfaces.empty() ? "" : difference.interfaces.front();
+        if (!example.empty() && !difference.subject.empty()) example += " ";
+        add_incomparable(at, difference.table, difference.column, value.reason, example + difference.subject);
       } else if (value.kind == Kind::value || existence) {
         hosts.push_back(at);
       }

@@ -173,7 +173,7 @@ std::vector<Reason> reasons_of(const Comparison& comparison) {
         std::find_if(reasons.begin(), reasons.end(), [&](const Reason& one) { return one.text == each.reason; });
     if (known == reasons.end()) {
       std::string example = each.example;
-      if (!each.column.empty()) example += (example.ends_with(' ') ? "" : " ") + std::string(each.column);
+      if (!each.column.empty()) example += (example.empty() ? "" : " ") + std::string(each.column);
       known = reasons.insert(reasons.end(), {each.reason, std::move(example), 0, {}});
     }
     known->facts = std::max(known->facts, facts[{each.reason, each.host}] += each.facts);

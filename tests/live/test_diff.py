@@ -148,7 +148,7 @@ class Diff(unittest.TestCase):
         connection.close()
         answer = self.diff(self.files[0], file)
         self.assertIsNone(self.values(answer, "veth0 mtu"))
-        self.assertIn({"host": "cut", "table": "links", "column": "mtu", "reason": "a made-up reason", "facts": 1, "example": "veth0 "},
+        self.assertIn({"host": "cut", "table": "links", "column": "mtu", "reason": "a made-up reason", "facts": 1, "example": "veth0"},
                       answer["incomparable"])
         self.assertIn("a made-up reason", hostcheck("diff", "--verbose", self.files[0], file).stdout)
 

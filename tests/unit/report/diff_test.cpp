@@ -85,9 +85,9 @@ TEST(DiffText, ShortValuesStandBesideEachOtherAndLongOnesBelow) {
 
 TEST(DiffText, WhatCouldNotBeReadIsToldOnceForEachReason) {
   Comparison comparison = of_two();
-  comparison.incomparable = {{0, "links", "rx_errors_delta", "nothing was watched", 2, "eth0 "},
-                             {1, "links", "rx_errors_delta", "nothing was watched", 2, "eth0 "},
-                             {0, "links", "tx_errors_delta", "nothing was watched", 2, "eth0 "}};
+  comparison.incomparable = {{0, "links", "rx_errors_delta", "nothing was watched", 2, "eth0"},
+                             {1, "links", "rx_errors_delta", "nothing was watched", 2, "eth0"},
+                             {0, "links", "tx_errors_delta", "nothing was watched", 2, "eth0"}};
   const std::string text = diff_as_text(comparison, two(), false);
   EXPECT_THAT(text, HasSubstr("no difference that matters among 1234 facts"));
   EXPECT_THAT(text, HasSubstr("unknown   eth0 rx_errors_delta and 3 more, of web-17, web-18: nothing was watched\n"));
