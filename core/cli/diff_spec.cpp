@@ -56,7 +56,7 @@ CommandSpec diff_spec() {
   spec.options = {
       {"--group",
        "NAME=FILE,...",
-       "A group of snapshots; what tells the groups apart is ranked (repeatable)",
+       "A group of snapshots; what tells groups apart is ranked (repeatable)",
        {},
        [options](const std::string& value) { add_group(*options, value); }},
       {"--netns",

@@ -16,6 +16,7 @@
 #include "core/cli/recorded.h"
 #include "core/cli/watch.h"
 #include "core/conclude/conclude.h"
+#include "core/conclude/journey_records.h"
 #include "core/conclude/probing.h"
 #include "core/conclude/sample.h"
 #include "core/conclude/suppress.h"
@@ -24,6 +25,7 @@
 #include "core/kernel/sysctl.h"
 #include "core/observe/observation.h"
 #include "core/plugin/session.h"
+#include "core/report/html.h"
 #include "core/report/render.h"
 #include "core/sql/database.h"
 
@@ -280,12 +282,15 @@ int status_of(conclude::Verdict verdict) {
   return kExitUnknown;
 }
 
-std::string render(const conclude::Report& report, const RunOptions& options) {
+std::string render(const conclude::Report& report, const facts::Facts& facts, const RunOptions& options) {
   if (options.format == "json") return report::as_json(report);
   if (options.format == "ndjson") return report::as_ndjson(report);
   if (options.format == "prometheus") return report::as_prometheus(report);
   if (options.format == "nagios") return report::as_nagios(report);
   if (options.format == "junit") return report::as_junit(report);
+  if (options.format == "html") {
+    return report::as_html(report, conclude::journey_records(facts), status_of(report.verdict));
+  }
   report::TextOptions text;
   text.colour = use_colour(options.colour, !options.output.empty());
   text.verbose = options.verbose;
@@ -315,7 +320,7 @@ int deliver(const conclude::Report& report, const facts::Facts& facts, const Run
                ? kExitOk
                : kExitUnknown;
   }
-  const std::string text = render(report, options);
+  const std::string text = render(report, facts, options);
   if (options.output.empty()) return print(text) ? status_of(report.verdict) : kExitUnknown;
   if (auto written = write_whole(options.output, text); !written) return fail_run(written.error(), options);
   return status_of(report.verdict);

@@ -48,7 +48,7 @@ void require_choice(const std::string& name, const std::string& value, const std
 }
 
 const std::vector<std::string>& formats() {
-  static const std::vector<std::string> all = {"text", "json", "ndjson", "prometheus", "nagios", "junit"};
+  static const std::vector<std::string> all = {"text", "json", "ndjson", "prometheus", "nagios", "junit", "html"};
   return all;
 }
 const std::vector<std::string>& probe_modes() {
@@ -117,6 +117,7 @@ constexpr const char* kNotes =
     "  hostcheck run --format json --output /var/tmp/report.json\n"
     "  hostcheck run --format prometheus --output /var/lib/prometheus/node-exporter/hostcheck.prom\n"
     "  hostcheck run --format nagios         one line with performance data, then the findings\n"
+    "  hostcheck run --from web-17.db --format html -o web-17.html\n"
     "\n"
     "Probes are sent only where a suspicion or a target asks for one, and only to this host's next hops,\n"
     "its own addresses, its resolvers and the targets named here. The report names each, with its\n"
@@ -196,7 +197,7 @@ CommandSpec run_spec() {
        "Name the findings that the configuration sets aside",
        {},
        [raw](const std::string&) { raw->show_suppressed = true; }},
-      {"--format", "NAME", "text, json, ndjson, prometheus, nagios or junit (text)", formats(), text(&RawRun::format)},
+      {"--format", "NAME", "text, json, ndjson, prometheus, nagios, junit or html (text)", formats(), text(&RawRun::format)},
       {"--output", "FILE", "Write the report there, whole or not at all", {}, text(&RawRun::output), "-o"},
       {"--color", "WHEN", "auto, always or never (auto: on a terminal)", colour_modes(), text(&RawRun::color)},
       {"--quiet", "", "Print findings only, and no progress", {}, [raw](const std::string&) { raw->run.quiet = true; }},
