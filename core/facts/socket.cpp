@@ -129,6 +129,8 @@ const TableInfo& Listener::table() {
                                       "Handshakes that wait for the client's last ACK")
         .column<&Listener::unaccepted>("unaccepted", "connections", "sock_diag dump, inode 0",
                                        "Connections in the accept queue, counted one by one")
+        .column<&Listener::abandoned>("abandoned", "connections", "sock_diag dump, inode 0, CLOSE_WAIT",
+                                      "Of those, the ones whose client has closed its end already: nobody waits there")
         .column<&Listener::oldest_unaccepted_ms>(
             "oldest_unaccepted_ms", "ms", "tcp_info.tcpi_last_data_recv of those",
             "The longest time that one of them has neither been accepted nor sent data")

@@ -137,6 +137,7 @@ struct Listener {
   std::uint32_t sharing = 1;
   std::optional<std::uint32_t> half_open;
   std::optional<std::uint32_t> unaccepted;
+  std::optional<std::uint32_t> abandoned;  // of unaccepted
   std::optional<std::uint32_t> oldest_unaccepted_ms;
   std::optional<Counter>
       oldest_unaccepted;  // no count: which they are, so that an equal value says that none was taken

@@ -145,6 +145,7 @@ class Gathering {
     each.ifindex = socket.ifindex;
     each.cookie = socket.cookie;
     each.half_open = socket.state == SocketState::syn_recv;
+    each.abandoned = socket.state == SocketState::close_wait;
     constexpr std::size_t kEnd = offsetof(facts::TcpInfo, last_data_recv) + sizeof(std::uint32_t);
     if (!each.half_open && socket.tcp_info.size() >= kEnd) {
       each.age_ms = kernel::read_number<std::uint32_t>(socket.tcp_info.subspan(kEnd - sizeof(std::uint32_t)));

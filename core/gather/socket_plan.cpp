@@ -134,7 +134,7 @@ SocketPlan plan_sockets(const facts::Request& request) {
   SocketPlan plan;
   if (const TableRequest* listeners = asked(request, "listeners")) {
     plan.half_open = listeners->wants("half_open");
-    plan.unaccepted = listeners->wants("unaccepted") || wants_oldest(*listeners);
+    plan.unaccepted = listeners->wants("unaccepted") || listeners->wants("abandoned") || wants_oldest(*listeners);
     plan.listener_states = kListen;
     if (plan.half_open) plan.listener_states |= state_bit(SocketState::syn_recv);
     if (plan.unaccepted) plan.listener_states |= kMayWaitForAccept;

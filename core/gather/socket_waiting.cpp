@@ -35,6 +35,7 @@ void count(const WaitingConnection& waiting, CountWhat what, Listener& listener)
   }
   if (!what.unaccepted) return;
   ++*listener.unaccepted;
+  if (waiting.abandoned) ++*listener.abandoned;
   if (waiting.age_ms)
     listener.oldest_unaccepted_ms = std::max(listener.oldest_unaccepted_ms.value_or(0), *waiting.age_ms);
 }
@@ -76,7 +77,7 @@ void count_waiting(std::span<const WaitingConnection> waiting, CountWhat what, s
   by_port.reserve(listeners.size());
   for (Listener& each : listeners) {
     if (what.half_open) each.half_open = 0;
-    if (what.unaccepted) each.unaccepted = 0;
+    if (what.unaccepted) each.unaccepted = each.abandoned = 0;
     by_port.push_back(&each);
   }
   const auto before = [](const Listener* a, const Listener* b) {

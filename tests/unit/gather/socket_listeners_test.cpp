@@ -32,7 +32,22 @@ WaitingConnection unaccepted(const char* local, std::uint16_t port, std::uint32_
   return waiting;
 }
 
+WaitingConnection abandoned(const char* local, std::uint16_t port) {
+  WaitingConnection waiting = unaccepted(local, port, 5);
+  waiting.abandoned = true;
+  return waiting;
+}
+
 constexpr CountWhat kBoth{true, true};
+
+TEST(ListenerOfAConnection, OneWhoseClientIsGoneIsCountedAmongTheUnacceptedAndByItself) {
+  std::vector<Listener> listeners = {listener("0.0.0.0", 80), listener("0.0.0.0", 81)};
+  const std::vector<WaitingConnection> waiting = {unaccepted("10.0.0.1", 80, 5), abandoned("10.0.0.1", 80)};
+  count_waiting(waiting, kBoth, listeners);
+  EXPECT_EQ(listeners[0].unaccepted, 2U);
+  EXPECT_EQ(listeners[0].abandoned, 1U);
+  EXPECT_EQ(listeners[1].abandoned, 0U);
+}
 
 TEST(ListenerOfAConnection, NothingWaitsIsZeroAndNotNull) {
   std::vector<Listener> listeners = {listener("0.0.0.0", 80)};
@@ -49,6 +64,7 @@ TEST(ListenerOfAConnection, WhatIsNotAskedForStaysNull) {
   count_waiting(waiting, {true, false}, listeners);
   EXPECT_EQ(listeners[0].half_open, 1U);
   EXPECT_FALSE(listeners[0].unaccepted);
+  EXPECT_FALSE(listeners[0].abandoned);
 }
 
 TEST(ListenerOfAConnection, ASpecificAddressWinsOverAny) {
