@@ -66,11 +66,24 @@ std::vector<Group> group_findings(const std::vector<Finding>& findings) {
   for (std::size_t at = 0; at < groups.size(); ++at) {
     const Finding& cause = findings[groups[at].members.front()];
     for (const std::string& effect : cause.effects) {
-      const auto [first, last] = by_name.equal_range({effect, std::string(netns_of(cause))});
-      for (auto each = first; each != last; ++each) {
-        if (each->second == at) continue;
-        groups[at].effects.push_back(each->second);
-        ++groups[each->second].open_causes;
+      const auto add = [&](auto first, auto last) {
+        for (auto each = first; each != last; ++each) {
+          if (each->second == at) continue;
+          groups[at].effects.push_back(each->second);
+          ++groups[each->second].open_causes;
+        }
+      };
+      const std::string netns(netns_of(cause));
+      if (netns.empty()) {  // of the whole machine: it acts in every namespace
+        auto last = by_name.lower_bound({effect, ""});
+        const auto first = last;
+        while (last != by_name.end() && last->first.first == effect) ++last;
+        add(first, last);
+        continue;
+      }
+      for (const std::string& place : {netns, std::string()}) {
+        const auto [first, last] = by_name.equal_range({effect, place});
+        add(first, last);
       }
     }
   }

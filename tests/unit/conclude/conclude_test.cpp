@@ -82,6 +82,22 @@ TEST(Order, PutsACauseBeforeItsEffectEvenWhenTheEffectIsWorse) {
   EXPECT_THAT(ids(findings), ElementsAre("z.cause", "a.effect", "m.other"));
 }
 
+TEST(Order, PutsACauseOfTheWholeMachineBeforeItsEffectsInEveryNamespace) {
+  std::vector<Finding> findings = {finding("a.effect", "one"), finding("a.effect", "two"), finding("z.cause")};
+  findings[2].subject = {{"cpu", "1"}};
+  findings[2].effects = {"a.effect"};
+  order_findings(findings);
+  EXPECT_THAT(ids(findings), ElementsAre("z.cause", "a.effect", "a.effect"));
+}
+
+TEST(Order, PutsACauseInANamespaceBeforeItsEffectOnTheWholeMachine) {
+  std::vector<Finding> findings = {finding("a.effect"), finding("z.cause", "one")};
+  findings[0].subject = {{"cpu", "1"}};
+  findings[1].effects = {"a.effect"};
+  order_findings(findings);
+  EXPECT_THAT(ids(findings), ElementsAre("z.cause", "a.effect"));
+}
+
 TEST(Order, FollowsAChainOfCauses) {
   std::vector<Finding> findings = {finding("a.last"), finding("b.middle"), finding("c.first")};
   findings[1].effects = {"a.last"};
