@@ -2,6 +2,7 @@
 
 import os
 import resource
+import selectors
 import socket
 import struct
 import sys
@@ -78,6 +79,91 @@ def closer(address, port):
         server.accept()[0].close()
 
 
+def worker(address, port, share):
+    """Answers each client at once; besides, it computes for that share of the time."""
+    server = listen(address, int(port), 512)
+    server.setblocking(False)
+    ready()
+    while True:
+        until = time.monotonic() + float(share) * 0.01
+        while time.monotonic() < until:
+            pass
+        until += (1 - float(share)) * 0.01
+        while time.monotonic() < until:
+            try:
+                server.accept()[0].close()
+            except BlockingIOError:
+                time.sleep(0.0002)
+
+
+def sink(address, port):
+    """Accepts everything and reads what comes."""
+    server = listen(address, int(port), 512)
+    readable = selectors.DefaultSelector()
+    readable.register(server, selectors.EVENT_READ)
+    ready()
+    while True:
+        for key, _ in readable.select():
+            if key.fileobj is server:
+                readable.register(server.accept()[0], selectors.EVENT_READ)
+            elif not key.fileobj.recv(1 << 20):
+                readable.unregister(key.fileobj)
+                key.fileobj.close()
+
+
+def web(address, port):
+    """Answers HTTP requests and keeps connections."""
+    import http.server
+
+    class Answer(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"ok")
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer((address, int(port)), Answer)
+    ready()
+    server.serve_forever()
+
+
+def pump(address, port, count, pause_s=0.002, size=20000):
+    """Connections that send all the time."""
+    clients = []
+    for _ in range(int(count)):
+        client = socket.create_connection((address, int(port)))
+        client.setblocking(False)
+        clients.append(client)
+    ready()
+    while True:
+        for client in clients:
+            try:
+                client.send(b"x" * int(size))
+            except BlockingIOError:
+                pass
+        time.sleep(float(pause_s))
+
+
+def bursts(address, port, count, pause_s):
+    """So many connects at once, now and then."""
+    ready()
+    while True:
+        clients = []
+        for _ in range(int(count)):
+            client = socket.socket(family_of(address))
+            client.setblocking(False)
+            client.connect_ex((address, int(port)))
+            clients.append(client)
+        time.sleep(float(pause_s))
+        for client in clients:
+            client.close()
+
+
 def crowd(address, port, count, source=None, pause_s=0.0):
     """Connects count times at once, and keeps what it gets."""
     clients = []
@@ -102,7 +188,7 @@ def persistent(address, port, count):
 
     def one():
         while True:
-            with socket.socket() as client:
+            with socket.socket(family_of(address)) as client:
                 client.settimeout(0.4)
                 try:
                     client.connect((address, int(port)))
@@ -115,45 +201,60 @@ def persistent(address, port, count):
     forever()
 
 
-def checksum(data):
-    total = sum(struct.unpack("!%dH" % (len(data) // 2), data))
-    total = (total >> 16) + (total & 0xFFFF)
-    return ~(total + (total >> 16)) & 0xFFFF
+def raw_sender(address):
+    """A socket for whole IP packets."""
+    raw = socket.socket(family_of(address), socket.SOCK_RAW, socket.IPPROTO_RAW)
+    if family_of(address) == socket.AF_INET6:
+        raw.setsockopt(socket.IPPROTO_IPV6, 36, 1)  # IPV6_HDRINCL
+    return raw
 
 
-def syns(prefix, address, port, rate):
-    """SYNs from ever new ports of addresses PREFIX.2 to PREFIX.250, none of which answers."""
-    raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+def syns(prefix, address, port, rate, sources=249):
+    """SYNs from ever new ports of addresses PREFIX.2 (PREFIX2 for IPv6) and on, none of which answers."""
+    import observe_lab
+
+    family = observe_lab.V6 if ":" in address else observe_lab.V4
+    raw = raw_sender(address)
     ready()
     number = 0
     while True:
         number += 1
-        source = "%s.%d" % (prefix, 2 + number % 249)
-        pseudo = socket.inet_aton(source) + socket.inet_aton(address) + struct.pack("!BBH", 0, 6, 20)
-        tcp = struct.pack("!HHLLBBHHH", 1024 + number % 60000, int(port), number, 0, 5 << 4, 2, 65535, 0, 0)
-        tcp = tcp[:16] + struct.pack("!H", checksum(pseudo + tcp)) + tcp[18:]
-        ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 40, number & 0xFFFF, 0, 64, 6, 0, socket.inet_aton(source),
-                         socket.inet_aton(address))
-        raw.sendto(ip + tcp, (address, 0))
+        host = 2 + number % int(sources)
+        source = "%s%x" % (prefix, host) if family is observe_lab.V6 else "%s.%d" % (prefix, host)
+        packet = observe_lab.segment(family, source, address, (1024 + number % 60000, int(port)), number, 2)
+        raw.sendto(packet, (address, 0))
         time.sleep(1 / float(rate))
 
 
 def lone_fragments(address, rate):
     """First fragments whose rest never comes."""
-    raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+    raw = raw_sender(address)
+    udp = struct.pack("!HHHH", 5000, 5000, 2000, 0) + b"x" * 56
     ready()
     number = 0
     while True:
         number += 1
-        ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + 64, number & 0xFFFF, 0x2000, 64, 17, 0, b"\0" * 4,
-                         socket.inet_aton(address))
-        raw.sendto(ip + struct.pack("!HHHH", 5000, 5000, 2000, 0) + b"x" * 56, (address, 0))
+        if family_of(address) == socket.AF_INET6:
+            target = socket.inet_pton(socket.AF_INET6, address)
+            fragment = struct.pack("!BBHL", 17, 0, 1, number) + udp
+            packet = struct.pack("!LHBB", 6 << 28, len(fragment), 44, 64) + own_address(address) + target + fragment
+        else:
+            packet = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + 64, number & 0xFFFF, 0x2000, 64, 17, 0, b"\0" * 4,
+                                 socket.inet_aton(address)) + udp
+        raw.sendto(packet, (address, 0))
         time.sleep(1 / float(rate))
+
+
+def own_address(address):
+    """This host's address on the way to another one, packed."""
+    with socket.socket(family_of(address), socket.SOCK_DGRAM) as way:
+        way.connect((address, 9))
+        return socket.inet_pton(family_of(address), way.getsockname()[0])
 
 
 def datagrams(address, port, rate, source=None, size=200):
     """UDP datagrams at a rate."""
-    sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sender = socket.socket(family_of(address), socket.SOCK_DGRAM)
     if source:
         sender.bind((source, 0))
     ready()
@@ -167,7 +268,7 @@ def datagrams(address, port, rate, source=None, size=200):
 
 def flows(address, first_port, count, rate):
     """One datagram to each of many ports, again and again: a tracked connection each."""
-    sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sender = socket.socket(family_of(address), socket.SOCK_DGRAM)
     ready()
     while True:
         for port in range(int(first_port), int(first_port) + int(count)):
@@ -203,7 +304,7 @@ def scan(address, first, last):
     ready()
     while True:
         for port in range(int(first), int(last)):
-            client = socket.socket()
+            client = socket.socket(family_of(address))
             client.settimeout(0.2)
             client.connect_ex((address, port))
             client.close()
@@ -213,7 +314,7 @@ def requests(address, port, rate):
     """Short connections, one after the other: TIME-WAIT piles up on this side."""
     ready()
     while True:
-        with socket.socket() as client:
+        with socket.socket(family_of(address)) as client:
             client.settimeout(1)
             try:
                 client.connect((address, int(port)))

@@ -80,8 +80,10 @@ class Relay:
     """Passes frames between two interfaces of a namespace, each after a while: a cable that is longer than it looks.
 
     The hosts at its ends have to count checksums themselves (ethtool -K DEV tx off): there is no device here that would.
-    stall_bytes: once so many bytes have come, it passes nothing on for stall_s, then goes on with what it has.
+    stall_bytes: once so many bytes have come in large frames, it passes nothing on for stall_s, then goes on with what it has.
     """
+
+    LARGE = 1000  # bytes of a frame that is part of a load
 
     def __init__(self, netns, left, right, delay_s=0.0, stall_bytes=None, stall_s=0.0):
         self.delay_s, self.stall_bytes, self.stall_s = delay_s, stall_bytes, stall_s
@@ -118,7 +120,7 @@ class Relay:
                         break
                     if address[2] == socket.PACKET_OUTGOING:
                         continue
-                    self.passed += len(frame)
+                    self.passed += len(frame) if len(frame) >= self.LARGE else 0
                     if self.stall_bytes and self.passed > self.stall_bytes:
                         self.stall_bytes, self.quiet_until = None, now + self.stall_s
                     self.waiting.append((max(now + self.delay_s, self.quiet_until), self.sockets[1 - number], frame))
@@ -128,6 +130,10 @@ class Relay:
                     side.send(frame)
                 except OSError:
                     pass
+
+    def stall(self, after_bytes, seconds):
+        """Once more, after so many bytes from now on."""
+        self.passed, self.stall_s, self.stall_bytes = 0, seconds, after_bytes
 
     def close(self):
         os.write(self.stopped, b".")

@@ -11,9 +11,9 @@ import traceback
 
 import observe_lab
 import support
+from fault_lab import CLIENT, SERVER, Pair, report, start
 from observe_lab import PORT, V4, Family, Watch, data_segment, inside, raw_socket, segment, sockets
 from support import veth_pair, wait_for
-from test_faults import CLIENT, SERVER, Pair, report, start
 
 REFUSALS = "observe: listener refusals"
 OVERLAY = Family(V4.number, "10.96.0.1", "10.96.0.2", 24, "10.95.", "ip")
