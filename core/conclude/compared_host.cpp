@@ -169,7 +169,7 @@ std::vector<ComparedTable> compared_services() {
                     {"ifname", kMedium, kSetting, "min(ifname)"},
                     {"v6only", kWeak, kSetting, "min(v6only)"},
                     {"drops_delta", kStrong, kMoving, "sum(drops_delta)"}},
-       .noise = {"cookie", "family", "protocol", "ifindex", "inode", "uid", "half_open", "unaccepted",
+       .noise = {"cookie", "family", "protocol", "ifindex", "inode", "uid", "half_open", "unaccepted", "abandoned",
                  "oldest_unaccepted_ms", "oldest_unaccepted", "mark", "cgroup_id", "owners", "pid", "command",
                  "cgroup"},
        // Ports that the kernel chose, or a program by chance, are different on every host.
