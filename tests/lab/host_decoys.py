@@ -40,7 +40,7 @@ def old_counters(scene):
 def short_burst(scene):
     """a burst shorter than the observation: a hundred connects at once and a few lost segments"""
     scene.pair()
-    scene.start(scene.server, "slow", scene.any_address, PORT, 512, 0.002)
+    scene.start(scene.server, "slow", scene.any_address, PORT, 512, 0.0005)
     scene.start(scene.client, "bursts", scene.address, PORT, 100, 3)
     scene.drop(scene.client, "input", "tcp flags & (fin|psh) != 0 numgen random mod 50 == 0")
     scene.quiet(scene.server, scene.client, observe="3s")

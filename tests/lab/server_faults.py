@@ -147,7 +147,8 @@ def redis_that_computes(scene):
                 evidence={"connections that wait": 5})
 
 
-@fault("C01", "limits.fd_process", families=BOTH, effects=["listen.accept_queue_overflow", "listen.accepts_slowly", "listen.not_accepting"])
+@fault("C01", "limits.fd_process", families=BOTH,
+       effects=["listen.accept_queue_overflow", "listen.accepts_slowly", "listen.not_accepting", "listen.syn_flood"])
 def nginx_out_of_descriptors(scene):
     """nginx: its worker is at worker_rlimit_nofile"""
     scene.pair()
@@ -167,11 +168,11 @@ def nginx_out_of_connections(scene):
     scene.start(scene.client, "deaf", scene.family.client, 9000, 512)
     nginx(scene, scene.server, PORT, "server { listen %s; location / { proxy_pass http://%s; } }" %
           (scene.local(PORT, scene.address), scene.local(9000, scene.family.client)), connections=16)
-    impatient(scene, PORT, b"GET / HTTP/1.0\r\n\r\n", 200)
     for _ in range(16):
         with inside(scene.client):
             client = scene.keep(socket.create_connection((scene.address, PORT)))
         client.send(b"GET / HTTP/1.0\r\n\r\n")
+    impatient(scene, PORT, b"GET / HTTP/1.0\r\n\r\n", 200)
     scene.judge(scene.server, observe="2s", subject={"port": PORT}, count=None)
 
 
