@@ -74,6 +74,18 @@ class Truth(unittest.TestCase):
         for key in keys:
             self.assertRegex(keys_part, r"(?m)^ +(?:[a-z]+, )*\[*%s\b" % key)
 
+    def test_every_format_is_told(self):
+        refused = hostcheck("run", "--format", "no-such").stderr
+        formats = re.search(r"one of ([a-z, ]+)", refused).group(1).split(", ")
+        self.assertIn("json", formats)
+        page = shown("hostcheck.1")
+        page = page[page.index("\nOUTPUT FORMATS"):page.index("\nFILES")]
+        configuration = re.search(r"(?m)^ +format$\n +Text: (.*)\.$|^ +format +Text: (.*)\.$", shown("hostcheck.toml.5"))
+        told = re.split(r", | or ", configuration.group(1) or configuration.group(2))
+        self.assertEqual(sorted(told), sorted(formats))
+        for name in formats:
+            self.assertRegex(page, r"(?m)^ +(?:[a-z]+, )*%s\b" % name)
+
     def test_every_key_of_a_rule_is_told(self):
         with open(os.path.join(ROOT, "rules", "README.md"), encoding="utf-8") as file:
             readme = file.read()
