@@ -288,4 +288,6 @@ def receive_path_overloaded(scene):
 
     before = dropped()
     wait_for(lambda: dropped() > before, "a full backlog")
-    scene.judge(scene.server, observe="2s", against={"packets dropped on all CPUs": dropped}, explains=["nic.rx_dropped"])
+    # Whether the budget runs out too is a matter of how the packets come; what is lost is lost in the backlog.
+    scene.judge(scene.server, "--set", "softnet.budget_exhausted.per_second=100000", observe="2s", explains=["nic.rx_dropped"],
+                against={"packets dropped on all CPUs": dropped})

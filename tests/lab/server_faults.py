@@ -161,21 +161,6 @@ def nginx_out_of_descriptors(scene):
     scene.judge(scene.server, subject={"process": "nginx", "pid": pid}, evidence={"soft limit": 30})
 
 
-@fault("C12", "tcp.resets_local", families=BOTH)
-def nginx_out_of_connections(scene):
-    """nginx: worker_connections are not enough, new ones are cut off"""
-    scene.pair()
-    scene.start(scene.client, "deaf", scene.family.client, 9000, 512)
-    nginx(scene, scene.server, PORT, "server { listen %s; location / { proxy_pass http://%s; } }" %
-          (scene.local(PORT, scene.address), scene.local(9000, scene.family.client)), connections=16)
-    for _ in range(16):
-        with inside(scene.client):
-            client = scene.keep(socket.create_connection((scene.address, PORT)))
-        client.send(b"GET / HTTP/1.0\r\n\r\n")
-    impatient(scene, PORT, b"GET / HTTP/1.0\r\n\r\n", 200)
-    scene.judge(scene.server, observe="2s", subject={"port": PORT}, count=None)
-
-
 @fault("C03", "dns.stale_peer")
 def nginx_with_a_stale_upstream(scene):
     """nginx: it resolved its upstream once, and the name has moved"""
