@@ -63,7 +63,7 @@ def peer_that_left_the_name(scene):
           evidence={"connections to the stale": 3})
 
 
-@fault("C04", "path.packet_loss", families=BOTH)
+@fault("C04", "path.packet_loss", effects=["dns.address_unreachable"], families=BOTH)
 def loss_that_is_carried(scene):
     """silent and slow hops, and loss that begins at a hop and goes on to the end"""
     chain = scene.closing(Chain(6))
@@ -108,7 +108,7 @@ def one_path_of_four_is_dead(scene):
                 client.connect((SERVER[version(scene)], PORT))
 
 
-@fault("C06", "path.packet_loss", families=BOTH)
+@fault("C06", "path.packet_loss", effects=["dns.address_unreachable"], families=BOTH)
 def loss_whatever_the_port(scene):
     """a tenth of all packets is lost, whatever the source port"""
     target = way(scene)
