@@ -106,6 +106,13 @@ int path(const PathOptions& options) {
   report.findings = findings_of(judging->rules, results);
   report.probes = conclude::probe_records(facts);
   report.duration = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);
+  const bool literal = IpAddress::parse(options.target.parsed.host).has_value();
+  if (report.journeys.empty() && !literal && options.probe == conclude::ProbeMode::off) {
+    complain(fmt::format(
+        "path: --probe off: '{}' is not in the hosts file and cannot be resolved without asking; name an address",
+        options.target.parsed.host));
+    return kExitUsage;
+  }
   if (report.journeys.empty()) {
     complain(fmt::format("path {}: {}", report.target, why_none(report.probes, options.target.parsed.host)));
   }

@@ -40,17 +40,13 @@ constexpr const char* kNotes =
     "\n"
     "Each step says where the kernel tells it. The packet filter's rules are walked as far as they can\n"
     "be decided without the packet itself; where a rule cannot be, the step says so. Without --probe off\n"
-    "the next hop is asked and the port is connected to. A name is resolved by this host's name servers,\n"
-    "with a port by its hosts file too.\n"
+    "the next hop is asked and the port is connected to. A name is looked for in the hosts file and, with\n"
+    "a port or where it is not there, asked of this host's name servers.\n"
     "Exit status: 0 every address has a way and nothing was found; 1 one has none, or a warning was\n"
     "found; 3 the journey could not be told; 64 wrong usage.";
 
 PathOptions finish(const PathOptions& given) {
   if (given.target.text.empty()) throw Wrong{"the journey to which target? For example 192.0.2.7:443"};
-  const bool literal = IpAddress::parse(given.target.parsed.host).has_value();
-  if (!literal && given.probe == conclude::ProbeMode::off) {
-    throw Wrong{"--probe off: '" + given.target.parsed.host + "' cannot be resolved without asking; name an address"};
-  }
   const IpAddress& source = given.traveller.source;
   const auto to = IpAddress::parse(given.target.parsed.host);
   if (to && !source.empty() && to->family() != source.family()) {

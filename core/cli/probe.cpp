@@ -48,7 +48,8 @@ int probe(const ProbeOptions& options) {
   } else if (answered && !print(answer_as_text(*answer))) {
     return kExitUnknown;
   }
-  return answered ? kExitOk : kExitUnknown;
+  if (answered) return kExitOk;
+  return engine.is_unusable(result.id) ? kExitUsage : kExitUnknown;
 }
 
 }  // namespace hostcheck::cli

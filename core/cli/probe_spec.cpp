@@ -54,7 +54,9 @@ std::string notes() {
     if (there) out += fmt::format("  hostcheck probe {}\n", each.words);
   }
   return out +
-         "\nA probe sends to what is named here and to nothing else, and never data of an application.\n"
+         "\nA name is looked for in the hosts file and asked of the name servers; each address is probed.\n"
+         "A probe sends to what is named here and to nothing else, and data of an application only where\n"
+         "send= gives it. Without CAP_NET_RAW it asks by other ways where there are any, and says so.\n"
          "What it found is in the tables probe_results and probe_*; --format json has their rows too.\n"
          "Exit status: 0 the probe has an answer; 3 it could not be run; 64 wrong usage.";
 }

@@ -10,6 +10,7 @@
 #include "core/checks/text_template.h"
 #include "core/conclude/cells.h"
 #include "core/kernel/route_lookup.h"
+#include "core/probe/hosts_file.h"
 
 namespace hostcheck::conclude {
 namespace {
@@ -58,6 +59,11 @@ std::function<Way(const IpAddress&)> ways_in(const facts::Facts& facts) {
   };
 }
 
+TargetPlan::HostsFile hosts_file_of(const kernel::NetnsInfo* netns) {
+  if (netns == nullptr) return {};
+  return [netns](const std::string& name) { return probe::addresses_in_hosts_file(*netns, name); };
+}
+
 std::shared_ptr<probe::Engine> engine_for(const ProbeOptions& options, const gather::Options& namespaces) {
   probe::Limits limits;
   limits.deadline = options.deadline;
@@ -87,7 +93,8 @@ Probing::Probing(ProbeOptions options, std::span<const Rule> rules, const gather
       facts_(facts),
       database_(database),
       send_(std::move(send)),
-      plan_(options_.targets, options_.mode, netns_for_targets(namespaces), ways_in(facts)),
+      plan_(options_.targets, options_.mode, netns_for_targets(namespaces), ways_in(facts),
+            hosts_file_of(namespace_named(namespaces, netns_for_targets(namespaces)))),
       permission_([this](const facts::Request& request) { return gather::gather(request, namespaces_); }) {
   options_.deadline = std::min(options_.deadline, Clock::now() + kMost);
   for (const Rule& rule : rules_) {

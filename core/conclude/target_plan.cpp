@@ -39,7 +39,7 @@ void TargetPlan::ask(std::vector<probe::Ask>& out, std::string_view kind, std::s
 
 std::vector<IpAddress> TargetPlan::addresses_of(const NamedTarget& target, const facts::Facts& facts) const {
   if (const auto literal = IpAddress::parse(target.parsed.host)) return {*literal};
-  std::vector<IpAddress> out;
+  std::vector<IpAddress> out = hosts_ ? hosts_(target.parsed.host) : std::vector<IpAddress>{};
   const bool by_connect = target.parsed.port.has_value();
   const std::int64_t probe =
       by_connect ? probe_of(facts, "connect", target.text) : probe_of(facts, "dns", target.parsed.host);
@@ -99,7 +99,7 @@ std::vector<probe::Ask> TargetPlan::next(const facts::Facts& facts) {
   for (const NamedTarget& target : targets_) {
     if (target.parsed.port) {
       ask(out, "connect", target.text);
-    } else if (!IpAddress::parse(target.parsed.host)) {
+    } else if (addresses_of(target, facts).empty()) {
       ask(out, "dns", target.parsed.host);
     }
     for (const IpAddress& address : addresses_of(target, facts)) {

@@ -35,20 +35,25 @@ enum class Way : std::uint8_t {
 
 class TargetPlan {
  public:
-  // netns: name of the namespace that they are probed from.
+  using HostsFile = std::function<std::vector<IpAddress>(const std::string& name)>;
+  // netns: name of the namespace that they are probed from. hosts: addresses of a name in its hosts file; may be empty.
   TargetPlan(std::vector<NamedTarget> targets, ProbeMode mode, std::string netns,
-             std::function<Way(const IpAddress&)> way)
-      : targets_(std::move(targets)), mode_(mode), netns_(std::move(netns)), way_(std::move(way)) {}
+             std::function<Way(const IpAddress&)> way, HostsFile hosts = {})
+      : targets_(std::move(targets)),
+        mode_(mode),
+        netns_(std::move(netns)),
+        way_(std::move(way)),
+        hosts_(std::move(hosts)) {}
 
   // What to send next, by what the facts have of earlier rounds; each ask is given once.
-  //   first   connect, to every address of the target; dns where it has no port
+  //   first   connect, to every address of the target; dns where it has no port and is not in the hosts file
   //   then    to each address that way: sweep, pmtu, latency, and gateway for its next hop; listener where the address
   //           is this host's own
   //   last    trace where connect or sweep were not answered (full: always)
   // Kinds that there are not are left out.
   [[nodiscard]] std::vector<probe::Ask> next(const facts::Facts& facts);
 
-  // The addresses of a target that are known so far, its own or what connect found.
+  // The addresses of a target that are known so far: its own, those of the hosts file, what connect or dns found.
   [[nodiscard]] std::vector<IpAddress> addresses_of(const NamedTarget& target, const facts::Facts& facts) const;
   [[nodiscard]] const std::vector<NamedTarget>& targets() const { return targets_; }
 
@@ -61,6 +66,7 @@ class TargetPlan {
   ProbeMode mode_;
   std::string netns_;
   std::function<Way(const IpAddress&)> way_;
+  HostsFile hosts_;
   std::set<std::pair<std::string, std::string>> asked_;
 };
 

@@ -8,12 +8,13 @@ const TableInfo& ProbePmtu::table() {
       TableBuilder<P>("probe_pmtu", "Path MTU as probes measured it, one row each way of asking; whole IP packets")
           .key<&P::probe>("probe", "", "hostcheck", "Number of the probe, as in probe_results")
           .column<&P::netns>("netns", "", "namespace it was sent from", "Name of the network namespace")
-          .column<&P::address>("address", "", "who asked", "Address that was probed")
+          .key<&P::address>("address", "", "who asked", "Address that was probed")
           .key<&P::method>(
               "method", "", "hostcheck",
               "icmp: echo; tcp: SYN with data; udp: datagram to a closed port; fragments: a datagram in two")
           .column<&P::outcome>("outcome", "", "the answers",
-                               "full, smaller (too big comes back), black_hole (nothing does), unanswered, unclear; of "
+                               "full, smaller (too big comes back), black_hole (nothing does), unanswered, unclear, "
+                               "not_tried (this process may not send by it); of "
                                "fragments arrive, lost, unanswered")
           .column<&P::decides>("decides", "", "hostcheck", "Whether the probe's outcome is this row's")
           .column<&P::path_mtu>("path_mtu", "bytes", "the answers", "Largest packet that arrived")

@@ -16,9 +16,9 @@ struct ProbePmtu {
   std::uint32_t probe = 0;  // ProbeResult::id
   Symbol netns;
   IpAddress address;
-  Symbol method;  // "icmp", "tcp", "udp", "fragments"
-  Symbol
-      outcome;  // "full", "smaller", "black_hole", "unanswered", "unclear"; of fragments "arrive", "lost", "unanswered"
+  Symbol method;   // "icmp", "tcp", "udp", "fragments"
+  Symbol outcome;  // "full", "smaller", "black_hole", "unanswered", "unclear", "not_tried"; of fragments "arrive",
+                   // "lost", "unanswered"
   bool decides = false;                       // the probe's outcome is this row's
   std::optional<std::uint32_t> path_mtu;      // largest that was answered
   std::optional<std::uint32_t> failing_size;  // smallest that fails; absent where the largest passes

@@ -45,7 +45,7 @@ const TableInfo& ProbeTrace::table() {
           .column<&T::outcome>(
               "outcome", "", "the answers",
               "clean; loss (at random, carried to the target); flow_loss (some flows always); filtered "
-              "(a router says so); unreached; unclear")
+              "(a router says so); unreached; unclear; not_tried (this process may not send by it)")
           .column<&T::reached>("reached", "", "the answers", "Whether the target itself answered")
           .column<&T::flows>("flows", "flows", "hostcheck", "Different flows (source ports) that were sent")
           .column<&T::sent>("sent", "packets", "sendto(2)", "Probes that could reach the target")

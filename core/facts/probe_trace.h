@@ -42,7 +42,7 @@ struct ProbeTrace {
   IpAddress target;
   Symbol protocol;
   std::uint32_t port = 0;  // destination port; 0 for ICMP
-  Symbol outcome;          // "clean", "loss", "flow_loss", "filtered", "unreached", "unclear"
+  Symbol outcome;          // "clean", "loss", "flow_loss", "filtered", "unreached", "unclear", "not_tried"
   bool reached = false;
   std::uint32_t flows = 0;     // different flows that were sent
   std::uint32_t sent = 0;      // probes with all the hops they need

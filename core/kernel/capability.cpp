@@ -124,8 +124,8 @@ std::vector<Capability> probe_capabilities(const FileTree& files) {
       privilege("CAP_NET_ADMIN", CAP_NET_ADMIN, effective,
                 "packet filter rules; entries and counters of connection tracking"),
       privilege("CAP_NET_RAW", CAP_NET_RAW, effective,
-                "the exact probes: ARP and NDP to a next hop, half-open connections, traces by TCP; others are used "
-                "instead where there are any, and say so"),
+                "the exact probes: ARP and NDP to a next hop, half-open connections, SYNs with data, fragments, labels "
+                "of MPLS; other ways are used instead where there are any, and say so"),
       privilege("CAP_SYS_ADMIN", CAP_SYS_ADMIN, effective, "other namespaces"),
       privilege("CAP_SYS_PTRACE", CAP_SYS_PTRACE, effective, "which process owns a socket, for other users' processes"),
       privilege("CAP_SYSLOG", CAP_SYSLOG, effective, "the kernel's messages where kernel.dmesg_restrict is 1"),

@@ -33,6 +33,38 @@ IcmpType type_of6(std::uint8_t type, std::uint8_t code) {
   return code == 1 || code == 5 || code == 6 ? IcmpType::prohibited : IcmpType::unreachable;
 }
 
+// Where extensions (RFC 4884) begin in a message, or its end. Routers before it put them behind 128 bytes.
+std::size_t extensions_at(Family family, Span message) {
+  const std::size_t quoted = family == Family::ipv4 ? message[5] * 4U : message[4] * 8U;
+  const std::size_t at = 8 + (quoted != 0 ? quoted : 128);
+  return at + 4 <= message.size() ? at : message.size();
+}
+
+std::vector<MplsLabel> parse_mpls(Span extensions) {
+  std::vector<MplsLabel> out;
+  if (extensions.size() < 8 || extensions[0] >> 4U != 2) return out;
+  // A zero checksum says that none was made.
+  if (get16(extensions, 2) != 0 && internet_checksum(extensions) != 0) return out;
+  for (std::size_t at = 4; at + 4 <= extensions.size();) {
+    const std::size_t length = get16(extensions, at);
+    if (length < 4 || at + length > extensions.size()) break;
+    if (extensions[at + 2] == 1 && extensions[at + 3] == 1) {
+      for (std::size_t entry = at + 4; entry + 4 <= at + length; entry += 4) {
+        const std::uint32_t word = get32(extensions, entry);
+        out.push_back({word >> 12U, static_cast<std::uint8_t>(word >> 9U & 7U), static_cast<std::uint8_t>(word)});
+      }
+    }
+    at += length;
+  }
+  return out;
+}
+
+}  // namespace
+
+IcmpType icmp_type(Family family, std::uint8_t type, std::uint8_t code) {
+  return family == Family::ipv4 ? type_of4(type, code) : type_of6(type, code);
+}
+
 std::optional<Quoted> parse_quoted(Span packet) {
   if (packet.empty()) return std::nullopt;
   const bool v4 = packet[0] >> 4U == 4;
@@ -73,39 +105,11 @@ std::optional<Quoted> parse_quoted(Span packet) {
   return out;
 }
 
-// Where extensions (RFC 4884) begin in a message, or its end. Routers before it put them behind 128 bytes.
-std::size_t extensions_at(Family family, Span message) {
-  const std::size_t quoted = family == Family::ipv4 ? message[5] * 4U : message[4] * 8U;
-  const std::size_t at = 8 + (quoted != 0 ? quoted : 128);
-  return at + 4 <= message.size() ? at : message.size();
-}
-
-std::vector<MplsLabel> parse_mpls(Span extensions) {
-  std::vector<MplsLabel> out;
-  if (extensions.size() < 8 || extensions[0] >> 4U != 2) return out;
-  // A zero checksum says that none was made.
-  if (get16(extensions, 2) != 0 && internet_checksum(extensions) != 0) return out;
-  for (std::size_t at = 4; at + 4 <= extensions.size();) {
-    const std::size_t length = get16(extensions, at);
-    if (length < 4 || at + length > extensions.size()) break;
-    if (extensions[at + 2] == 1 && extensions[at + 3] == 1) {
-      for (std::size_t entry = at + 4; entry + 4 <= at + length; entry += 4) {
-        const std::uint32_t word = get32(extensions, entry);
-        out.push_back({word >> 12U, static_cast<std::uint8_t>(word >> 9U & 7U), static_cast<std::uint8_t>(word)});
-      }
-    }
-    at += length;
-  }
-  return out;
-}
-
-}  // namespace
-
 std::optional<IcmpAnswer> parse_icmp(Family family, Span message) {
   if (message.size() < 8) return std::nullopt;
   IcmpAnswer out;
   out.code = message[1];
-  out.type = family == Family::ipv4 ? type_of4(message[0], message[1]) : type_of6(message[0], message[1]);
+  out.type = icmp_type(family, message[0], message[1]);
   if (out.type == IcmpType::echo_reply) {
     out.echo_id = get16(message, 4);
     out.echo_sequence = get16(message, 6);

@@ -62,6 +62,10 @@ struct TcpAnswer {
   bool rst = false;
 };
 
+// What a message of this type and code says.
+[[nodiscard]] IcmpType icmp_type(Family family, std::uint8_t type, std::uint8_t code);
+// packet: from the IP header on, and at least 8 bytes behind it. nullopt where no probe of ours could look so.
+[[nodiscard]] std::optional<Quoted> parse_quoted(std::span<const std::uint8_t> packet);
 // message: from the ICMP header on. nullopt where it is too short.
 [[nodiscard]] std::optional<IcmpAnswer> parse_icmp(Family family, std::span<const std::uint8_t> message);
 // segment: from the TCP header on.

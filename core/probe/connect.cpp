@@ -7,16 +7,18 @@
 #include <sys/socket.h>
 
 #include "core/facts/probe_connect.h"
-#include "core/facts/probe_dns.h"
 #include "core/kernel/local_addresses.h"
 #include "core/kernel/sock_diag.h"
 #include "core/probe/connect_try.h"
 #include "core/probe/kind.h"
 #include "core/probe/resolve.h"
 #include "core/probe/target.h"
+#include "core/probe/target_addresses.h"
 
 namespace hostcheck::probe {
 namespace {
+
+constexpr std::size_t kMostAddresses = 64;
 
 // What this namespace itself has of a target: addresses and listeners on the port.
 struct OwnSide {
@@ -156,57 +158,16 @@ void conclude(Context& context, const std::vector<Found>& all) {
   }
 }
 
-// The addresses of the target, or why there are none in result.error or result.words.
-Task<std::vector<Found>> addresses_to_try(Context& context, const Target& target) {
-  std::vector<Found> out;
-  if (const auto literal = IpAddress::parse(target.host)) {
-    out.push_back({{*literal, "", std::nullopt}, false, {}});
-    co_return out;
-  }
-  const auto servers = servers_of(context);
-  if (!servers) {
-    context.result.error = servers.error().message();
-    co_return out;
-  }
-  for (const IpAddress& each : addresses_in_hosts_file(context, target.host)) {
-    out.push_back({{each, "hosts file", std::nullopt}, false, {}});
-  }
-  const Resolution resolution = co_await resolve(context, *servers, target.host, 1);
-  for (NamedAddress& each : addresses_of(resolution.replies)) {
-    const auto known =
-        std::find_if(out.begin(), out.end(), [&](const Found& other) { return other.who.address == each.address; });
-    if (known == out.end()) {
-      out.push_back({std::move(each), false, {}});
-    } else {
-      known->who.source += ", " + each.source;
-      known->who.ttl_s = each.ttl_s;
-    }
-  }
-  if (!out.empty()) co_return out;
-  if (!resolution.problem.empty()) {
-    context.result.error = resolution.problem;
-    co_return out;
-  }
-  context.result.outcome = context.out.intern("no_addresses");
-  context.result.words = "no address is known for " + target.host;
-  for (const ServerReply& reply : resolution.replies) {
-    context.result.words += "; " + reply.server.address.to_string() + " (" + std::string(name_of(reply.type)) +
-                            (reply.tcp ? ", TCP" : "") + "): " + std::string(name_of(reply.outcome)) +
-                            (reply.words.empty() ? "" : ", " + reply.words);
-  }
-  co_return out;
-}
-
 Task<void> run(Context& context) {
   (void)context.out.rows<facts::ProbeConnect>();
   const auto target = parse_target(context.ask.target);
-  if (!target || !target->port) {
-    context.result.error = target ? context.ask.target + ": a port is missing" : target.error().message();
-    co_return;
-  }
+  if (!target) co_return context.fail(target.error());
+  if (!target->port) co_return context.fail(port_missing(context));
   const bool literal = IpAddress::parse(target->host).has_value();
-  if (!literal) (void)context.out.rows<facts::ProbeDns>();
-  auto all = co_await addresses_to_try(context, *target);
+  std::vector<Found> all;
+  for (NamedAddress& each : co_await target_addresses(context, target->host, kMostAddresses)) {
+    all.push_back({std::move(each), false, {}});
+  }
   if (all.empty()) co_return;
   const OwnSide own = look_at_own_side(context, *target->port);
   std::vector<Task<void>> tasks;
@@ -219,9 +180,7 @@ Task<void> run(Context& context) {
   conclude(context, all);
 }
 
-constexpr std::array<std::string_view, 1> kArgs = {
-    "server=ADDRESS[:PORT], several separated by commas (default: those of resolv.conf)",
-};
+constexpr std::array<std::string_view, 2> kArgs = {kServerArgument, kFamilyArgument};
 constexpr std::array<std::string_view, 2> kTables = {"probe_connects", "probe_dns"};
 
 }  // namespace

@@ -108,6 +108,11 @@ Result<std::int64_t> Context::number(std::string_view name, std::int64_t fallbac
                                "must be a whole number from " + std::to_string(least) + " to " + std::to_string(most)));
 }
 
+void Context::fail(const Error& error) {
+  result.error = error.message();
+  if (error.code == ErrorCode::invalid) engine_.unusable_.insert(result.id);
+}
+
 Result<UniqueFd> Context::socket(int domain, int type, int protocol) const {
   const auto scope = kernel::NetnsScope::enter(*netns_);
   if (!scope) return unexpected(scope.error());

@@ -76,6 +76,10 @@ class Context {
   [[nodiscard]] Result<std::int64_t> number(std::string_view name, std::int64_t fallback, std::int64_t least,
                                             std::int64_t most) const;
 
+  // Ends the probe: the result gets the error. One of code invalid says that the ask itself cannot be used
+  // (Engine::is_unusable).
+  void fail(const Error& error);
+
   // socket(2) in the ask's namespace, non-blocking and close-on-exec. Error: the kernel's (denied for raw sockets
   // without CAP_NET_RAW).
   [[nodiscard]] Result<UniqueFd> socket(int domain, int type, int protocol) const;

@@ -5,6 +5,7 @@
 #include "core/facts/probe_dns.h"
 #include "core/probe/kind.h"
 #include "core/probe/resolve.h"
+#include "core/probe/target_addresses.h"
 
 namespace hostcheck::probe {
 namespace {
@@ -120,32 +121,31 @@ Task<void> run(Context& context) {
   (void)context.out.rows<facts::ProbeDns>();
   const auto servers = servers_of(context);
   if (!servers) {
-    context.result.error = servers.error().message();
+    context.fail(servers.error());
     co_return;
   }
   if (const auto query = make_dns_query(context.ask.target, DnsType::a, 0); !query) {
-    context.result.error = query.error().message();
+    context.fail(query.error());
     co_return;
   }
   if (const auto wanted = context.arg("address")) {
     const auto address = IpAddress::parse(*wanted);
     if (!address) {
-      context.result.error = "address=" + std::string(*wanted) + " is no address";
-      co_return;
+      co_return context.fail(
+          make_error(ErrorCode::invalid, "probe dns", "address=" + std::string(*wanted), "must be an address"));
     }
     co_await watch_for(context, *servers, *address);
     co_return;
   }
   const Resolution resolution = co_await resolve(context, *servers, context.ask.target, 1);
   if (!resolution.problem.empty()) {
-    context.result.error = resolution.problem;
-    co_return;
+    co_return context.fail(make_error(ErrorCode::invalid, "probe dns", context.ask.target, resolution.problem));
   }
   conclude(context, resolution);
 }
 
 constexpr std::array<std::string_view, 2> kArgs = {
-    "server=ADDRESS[:PORT], several separated by commas (default: those of resolv.conf)",
+    kServerArgument,
     "address=ADDRESS to look for: asks until two TTLs have passed without it",
 };
 constexpr std::array<std::string_view, 1> kTables = {"probe_dns"};

@@ -116,9 +116,9 @@ void Engine::run(std::span<const Ask> asks, facts::Facts& out) {
                                       [&](const kernel::NetnsInfo& each) { return each.name == ask.netns; });
       ended.push_back(true);
       if (const auto known = check_with(kinds_, ask); !known) {
-        context->result.error = known.error().message();
+        context->fail(known.error());
       } else if (place == namespaces_.end()) {
-        context->result.error = "no namespace " + ask.netns + " in this run";
+        context->fail(make_error(ErrorCode::invalid, "probe " + ask.kind, ask.netns, "no such namespace in this run"));
       } else {
         context->netns_ = &*place;
         ended.back() = false;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -63,6 +64,9 @@ class Engine {
   void run(std::span<const Ask> asks, facts::Facts& out);
 
   [[nodiscard]] std::uint32_t packets_sent() const { return sent_; }
+  // Whether the probe of this number (ProbeResult::id) was not run because its ask cannot be used: a target or an
+  // argument names what there is not or may not be.
+  [[nodiscard]] bool is_unusable(std::uint32_t id) const { return unusable_.contains(id); }
 
  private:
   friend class Context;
@@ -72,6 +76,7 @@ class Engine {
   std::span<const Kind* const> kinds_;
   std::uint32_t sent_ = 0;
   std::uint32_t next_id_ = 1;
+  std::set<std::uint32_t> unusable_;
   std::map<std::string, std::chrono::steady_clock::time_point> next_turn_;  // of each address
   std::map<std::string, std::shared_ptr<HalfOpenCount>> half_open_;         // of each address
 };

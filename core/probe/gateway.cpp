@@ -14,6 +14,8 @@
 #include "core/kernel/neighbour_lookup.h"
 #include "core/probe/gateway_targets.h"
 #include "core/probe/kind.h"
+#include "core/probe/target.h"
+#include "core/probe/target_addresses.h"
 
 namespace hostcheck::probe {
 namespace {
@@ -130,7 +132,7 @@ void tell(Context& context, std::string_view outcome, const std::string& words) 
 Task<void> ask_without_frames(Context& context, const LinkTarget& target, ProbeGateway& row) {
   const auto found = co_await ask_plainly(context, target);
   if (!found) {
-    context.result.error = found.error().message();
+    context.fail(found.error());
     co_return;
   }
   row.method = context.out.intern(found->method);
@@ -200,13 +202,32 @@ Task<void> ask_counted(Context& context, const LinkTarget& target, std::uint16_t
   if (--underway->left == 0) underway->ended.cancel();
 }
 
+Task<Result<std::vector<LinkTarget>>> targets_of(Context& context) {
+  const std::string& text = context.ask.target;
+  if (const auto usable = check_naming(context); !usable) co_return unexpected(usable.error());
+  if (text == "all") co_return all_gateway_targets(context);
+  std::vector<std::string> addresses = {text};
+  if (!IpAddress::parse(std::string_view(text).substr(0, text.find('%')))) {
+    const auto target = parse_target(text);
+    if (!target) co_return unexpected(target.error());
+    if (target->port) {
+      co_return unexpected(
+          make_error(ErrorCode::invalid, "probe gateway", text, "a neighbour has no port: write HOST"));
+    }
+    const auto named = co_await target_addresses(context, target->host);
+    if (named.empty()) co_return std::vector<LinkTarget>{};
+    context.result.words = naming_words(target->host, named);
+    addresses.clear();
+    for (const NamedAddress& each : named) addresses.push_back(each.address.to_string());
+  }
+  co_return gateway_targets(context, addresses);
+}
+
 Task<void> run(Context& context) {
   (void)context.out.rows<ProbeGateway>();
-  const auto targets = gateway_targets(context);
-  if (!targets) {
-    context.result.error = targets.error().message();
-    co_return;
-  }
+  const auto targets = co_await targets_of(context);
+  if (!targets) co_return context.fail(targets.error());
+  if (targets->empty()) co_return;  // a name without an address, which the result says
   auto underway = std::make_shared<Underway>(context.io);
   underway->left = targets->size();
   const auto base = static_cast<std::uint16_t>(::getpid() * 64 + static_cast<int>(context.result.id) * 32);
@@ -218,9 +239,11 @@ Task<void> run(Context& context) {
   if (underway->left > 0) co_await underway->ended.async_wait(asio::redirect_error(asio::use_awaitable, ended));
 }
 
-constexpr std::array<std::string_view, 2> kArgs = {
+constexpr std::array<std::string_view, 4> kArgs = {
     "dev=interface that it is asked on, where the route does not tell",
     "through=an address behind it that is asked through it",
+    kServerArgument,
+    kFamilyArgument,
 };
 constexpr std::array<std::string_view, 1> kTables = {"probe_gateway"};
 
@@ -228,7 +251,7 @@ constexpr std::array<std::string_view, 1> kTables = {"probe_gateway"};
 
 const Kind& gateway_kind() {
   static const Kind kind{
-      {"gateway", "ADDRESS|all",
+      {"gateway", "HOST|all",
        "who answers ARP or NDP for a next hop or an own address, how fast, and where its packets come from", kArgs,
        kTables},
       run};

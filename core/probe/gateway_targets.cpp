@@ -18,6 +18,11 @@ Error wrong(const Context& context, std::string_view detail) {
   return make_error(ErrorCode::invalid, "probe gateway", context.ask.target, detail);
 }
 
+// That the host has not what it takes to ask.
+Error missing(const Context& context, std::string_view detail) {
+  return make_error(ErrorCode::failed, "probe gateway", context.ask.target, detail);
+}
+
 class Targets {
  public:
   Targets(const Context& context, std::vector<kernel::OwnLink> links) : context_(context), links_(std::move(links)) {}
@@ -38,7 +43,7 @@ class Targets {
         if (!address.is_link_local() && targets.size() < gateways + kMostOwn) targets.push_back(own(address, link));
       }
     }
-    if (targets.empty()) return unexpected(wrong(context_, "no route of this namespace has a next hop"));
+    if (targets.empty()) return unexpected(missing(context_, "no route of this namespace has a next hop"));
     return targets;
   }
 
@@ -46,7 +51,10 @@ class Targets {
     const std::size_t percent = text.find('%');
     const auto address = IpAddress::parse(text.substr(0, percent));
     if (!address || address->is_any() || address->is_multicast() || address->is_loopback()) {
-      return unexpected(wrong(context_, "must be the address of a neighbour, of this host, or \"all\""));
+      return unexpected(make_error(ErrorCode::invalid, "probe gateway", text,
+                                   address && address->is_loopback()
+                                       ? "is this host itself: no neighbour is asked on the way to it"
+                                       : "must be an address on or behind a link of this host, or \"all\""));
     }
     std::string_view device = context_.arg("dev").value_or("");
     if (percent != std::string_view::npos) device = text.substr(percent + 1);
@@ -81,11 +89,11 @@ class Targets {
     // A neighbour that no route leads to can be asked all the same when its interface is named.
     if (found->error != 0 && link != nullptr) return add_through({neighbour(address, *link)});
     if (found->error != 0 || found->route.hops.empty()) {
-      return unexpected(wrong(context_, std::string("no route: ") + std::strerror(found->error)));
+      return unexpected(missing(context_, std::string("no route: ") + std::strerror(found->error)));
     }
     const kernel::LookedUpHop& hop = found->route.hops.front();
     const kernel::OwnLink* out = kernel::find_link(links_, hop.ifindex);
-    if (out == nullptr) return unexpected(wrong(context_, "its route's interface has gone"));
+    if (out == nullptr) return unexpected(missing(context_, "its route's interface has gone"));
     if (hop.gateway.empty() || hop.gateway == address) return add_through({neighbour(address, *out)});
     LinkTarget target = neighbour(hop.gateway, *out);
     target.beyond = address;
@@ -148,15 +156,47 @@ class Targets {
 
 }  // namespace
 
-Result<std::vector<LinkTarget>> gateway_targets(const Context& context) {
-  auto links = [&]() -> Result<std::vector<kernel::OwnLink>> {
-    const auto scope = kernel::NetnsScope::enter(context.netns());
-    if (!scope) return unexpected(scope.error());
-    return kernel::own_links();
-  }();
+namespace {
+
+Result<Targets> targets_in(const Context& context) {
+  const auto scope = kernel::NetnsScope::enter(context.netns());
+  if (!scope) return unexpected(scope.error());
+  auto links = kernel::own_links();
   if (!links) return unexpected(links.error());
-  Targets targets(context, std::move(*links));
-  return context.ask.target == "all" ? targets.all() : targets.one(context.ask.target);
+  return Targets(context, std::move(*links));
+}
+
+bool same_neighbour(const LinkTarget& a, const LinkTarget& b) {
+  return a.address == b.address && a.link.ifindex == b.link.ifindex && a.own == b.own;
+}
+
+}  // namespace
+
+Result<std::vector<LinkTarget>> all_gateway_targets(const Context& context) {
+  auto targets = targets_in(context);
+  if (!targets) return unexpected(targets.error());
+  return targets->all();
+}
+
+Result<std::vector<LinkTarget>> gateway_targets(const Context& context, std::span<const std::string> addresses) {
+  auto targets = targets_in(context);
+  if (!targets) return unexpected(targets.error());
+  std::vector<LinkTarget> out;
+  Error problem;
+  for (const std::string& each : addresses) {
+    auto meant = targets->one(each);
+    if (!meant) {
+      problem = meant.error();
+      continue;
+    }
+    for (LinkTarget& target : *meant) {
+      const bool known =
+          std::any_of(out.begin(), out.end(), [&](const LinkTarget& other) { return same_neighbour(other, target); });
+      if (!known) out.push_back(std::move(target));
+    }
+  }
+  if (out.empty()) return unexpected(problem);
+  return out;
 }
 
 }  // namespace hostcheck::probe

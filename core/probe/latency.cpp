@@ -72,7 +72,7 @@ Result<Settings> settings_of(const Context& context) {
     double value = 0;
     const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
     if (error != std::errc{} || end != text->data() + text->size() || !(value >= 0 && value < 1e6)) {
-      return unexpected(wrong("base_ms=" + std::string(*text), "must be a time in ms"));
+      return unexpected(wrong("base_ms=" + std::string(*text), "must be a time in ms from 0 to 1000000"));
     }
     settings.base_ms = value;
   }
@@ -196,7 +196,7 @@ class Probe {
     if (!place || !co_await context_.turn(target_.address)) co_return false;
     const auto sample = co_await ask_by_handshake(context_, target_, 900ms);
     if (!sample) {
-      context_.result.error = sample.error().message();
+      context_.fail(sample.error());
       co_return false;
     }
     samples.push_back(*sample);
@@ -263,7 +263,7 @@ Task<void> run(Context& context) {
   (void)context.out.rows<facts::ProbeLatency>();
   const auto settings = settings_of(context);
   if (!settings) {
-    context.result.error = settings.error().message();
+    context.fail(settings.error());
     co_return;
   }
   Probe probe(context, *settings);
@@ -271,8 +271,8 @@ Task<void> run(Context& context) {
 }
 
 constexpr std::array<std::string_view, 3> kArgs = {
-    "load=packets of the load, 200; 0 for none",
-    "base_ms=a shorter delay that is known, as a connection's smallest round trip",
+    "load=packets of the load, 0 to 1000 (200); 0 for none",
+    "base_ms=a shorter delay that is known, in ms, as a connection's smallest round trip",
     "dev=interface of a link-local address",
 };
 constexpr std::array<std::string_view, 1> kTables = {"probe_latency"};

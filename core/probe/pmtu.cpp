@@ -13,6 +13,7 @@
 #include "core/probe/pmtu_reading.h"
 #include "core/probe/pmtu_search.h"
 #include "core/probe/target.h"
+#include "core/probe/target_addresses.h"
 #include "core/probe/volley.h"
 
 namespace hostcheck::probe {
@@ -20,11 +21,12 @@ namespace {
 
 constexpr std::size_t kSmall = 100;         // bytes; every path carries it
 constexpr std::size_t kCutDatagram = 560;   // small enough for every path as a whole
-constexpr std::uint32_t kMostPackets = 58;  // of one probe
+constexpr std::uint32_t kMostPackets = 58;  // to one address
 constexpr std::uint16_t kClosedPort = 33434;
 constexpr std::uint8_t kFarthestLook = 6;  // hops that the place of a black hole is looked for in
 constexpr std::size_t kMostBytes = 65535;
 constexpr std::string_view kFragments = "fragments";
+constexpr std::size_t kMostAddresses = 4;
 
 struct Way {
   std::string ifname;
@@ -61,14 +63,19 @@ class PmtuProbe {
   // The whole of it; rows are in rows() then.
   Task<void> run(std::vector<Transport> methods, std::uint16_t port);
   [[nodiscard]] std::vector<facts::ProbePmtu>& rows() { return rows_; }
+  // Why packets could not be sent where none arrived; "" else.
+  [[nodiscard]] const std::string& send_error() const { return send_error_; }
+  // "; WHAT was not tried: WHY" for each method that this process may not use.
+  [[nodiscard]] const std::string& left_out() const { return left_out_; }
 
  private:
   Task<void> measure(Transport method, std::uint16_t port);
+  Task<bool> fire(Volley& volley, std::vector<Shot>& shots);
   Task<bool> send(PmtuSearch& search, Volley& volley, facts::ProbePmtu& row);
   Task<void> look_for_place(Volley& volley, const facts::ProbePmtu& row);
   Task<void> try_fragments(Transport method, std::uint16_t port);
   [[nodiscard]] facts::ProbePmtu new_row(std::string_view method) const;
-  [[nodiscard]] bool may_send(std::size_t packets) const { return context_.result.packets + packets <= kMostPackets; }
+  [[nodiscard]] bool may_send(std::size_t packets) const { return sent_ + packets <= kMostPackets; }
 
   Context& context_;
   Wire& wire_;
@@ -78,6 +85,9 @@ class PmtuProbe {
   bool black_hole_ = false;           // and whether larger packets vanish
   IpAddress passes_to_;               // the last router that they reach
   std::optional<std::uint32_t> passes_to_ttl_;
+  std::uint32_t sent_ = 0;  // packets
+  std::string send_error_;
+  std::string left_out_;
   std::vector<facts::ProbePmtu> rows_;
 };
 
@@ -94,6 +104,13 @@ facts::ProbePmtu PmtuProbe::new_row(std::string_view method) const {
   return row;
 }
 
+Task<bool> PmtuProbe::fire(Volley& volley, std::vector<Shot>& shots) {
+  const std::uint32_t before = volley.packets();
+  const bool more = co_await volley.fire(shots);
+  sent_ += volley.packets() - before;
+  co_return more;
+}
+
 Task<bool> PmtuProbe::send(PmtuSearch& search, Volley& volley, facts::ProbePmtu& row) {
   std::vector<Shot> shots;
   for (const std::size_t size : search.next()) {
@@ -101,7 +118,7 @@ Task<bool> PmtuProbe::send(PmtuSearch& search, Volley& volley, facts::ProbePmtu&
     shots.back().size = size;
   }
   if (shots.empty() || !may_send(shots.size())) co_return false;
-  const bool more = co_await volley.fire(shots);
+  const bool more = co_await fire(volley, shots);
   for (const Shot& each : shots) {
     if (each.fate == Fate::answered) {
       search.answered(each.size);
@@ -134,6 +151,12 @@ std::string_view word_of(PmtuSearch::Outcome outcome) {
 
 Task<void> PmtuProbe::measure(Transport method, std::uint16_t port) {
   facts::ProbePmtu row = new_row(name_of(method));
+  if (const auto can = wire_.can_send(method, true); !can) {
+    row.outcome = context_.out.intern("not_tried");
+    left_out_ += fmt::format("; {} was not tried: {}", name_of(method), can.error().detail);
+    rows_.push_back(std::move(row));
+    co_return;
+  }
   Volley volley(context_, wire_, method, port);
   if (slowest_ms_) volley.expect(*slowest_ms_);
   const std::size_t top = std::min<std::size_t>(way_.device_mtu, kMostBytes);
@@ -155,9 +178,7 @@ Task<void> PmtuProbe::measure(Transport method, std::uint16_t port) {
   if (hint_ == 0) hint_ = search.path_mtu();
   if (search.path_mtu() != 0) slowest_ms_ = volley.slowest_ms();
   row.packets = volley.packets();
-  if (!volley.send_error().empty() && context_.result.error.empty() && search.path_mtu() == 0) {
-    context_.result.fallback = volley.send_error();
-  }
+  if (!volley.send_error().empty() && search.path_mtu() == 0) send_error_ = volley.send_error();
   rows_.push_back(std::move(row));
 }
 
@@ -169,7 +190,7 @@ Task<void> PmtuProbe::look_for_place(Volley& volley, const facts::ProbePmtu& row
     shots[i].size = *row.failing_size;
     shots[i].ttl = static_cast<std::uint8_t>(i + 1);
   }
-  (void)co_await volley.fire(shots);
+  (void)co_await fire(volley, shots);
   for (const Shot& each : shots) {
     if (!each.expired) continue;
     passes_to_ = each.from;
@@ -178,7 +199,7 @@ Task<void> PmtuProbe::look_for_place(Volley& volley, const facts::ProbePmtu& row
 }
 
 Task<void> PmtuProbe::try_fragments(Transport method, std::uint16_t port) {
-  if (!may_send(8)) co_return;
+  if (!wire_.can_cut() || !may_send(8)) co_return;
   facts::ProbePmtu row = new_row("fragments");
   Volley volley(context_, wire_, method, port);
   const auto shoot = [&](std::size_t size, std::size_t cut) {
@@ -189,7 +210,7 @@ Task<void> PmtuProbe::try_fragments(Transport method, std::uint16_t port) {
   };
   const std::size_t size = std::min(kCutDatagram, hint_);
   std::vector<Shot> cut = {shoot(size, size / 2)};
-  bool more = co_await volley.fire(cut);
+  bool more = co_await fire(volley, cut);
   std::string_view outcome = "unanswered";
   if (cut[0].fate == Fate::answered) {
     outcome = "arrive";
@@ -200,7 +221,7 @@ Task<void> PmtuProbe::try_fragments(Transport method, std::uint16_t port) {
     const std::size_t large = black_hole_ ? size : std::min(hint_ + kCutDatagram, kMostBytes);
     for (std::uint32_t tries = 0; more && tries < 3 && *row.path_mtu < large && may_send(2); ++tries) {
       std::vector<Shot> one = {shoot(large, hint_ - headers)};
-      more = co_await volley.fire(one);
+      more = co_await fire(volley, one);
       if (one[0].fate == Fate::answered) row.path_mtu = static_cast<std::uint32_t>(large);
       if (one[0].fate == Fate::lost) ++row.large_lost;
     }
@@ -210,7 +231,7 @@ Task<void> PmtuProbe::try_fragments(Transport method, std::uint16_t port) {
     }
   } else if (more) {
     std::vector<Shot> rest = {shoot(size, 0), shoot(size, size / 2), shoot(size, 0), shoot(size, size / 2)};
-    (void)co_await volley.fire(rest);
+    (void)co_await fire(volley, rest);
     row.small_sent = 2;
     row.small_answered =
         static_cast<std::uint32_t>((rest[0].fate == Fate::answered) + (rest[2].fate == Fate::answered));
@@ -257,7 +278,8 @@ Result<std::vector<Transport>> methods_of(const Context& context, bool has_port)
     const auto method = transport_by_name(name);
     if (!method || (*method == Transport::tcp && !has_port)) {
       return unexpected(make_error(ErrorCode::invalid, "probe pmtu", fmt::format("methods={}", *asked),
-                                   method ? "tcp needs a port: HOST:PORT" : "are some of icmp,tcp,udp,fragments"));
+                                   method ? "tcp needs a port in the target: HOST:PORT"
+                                          : "must be some of icmp, tcp, udp, fragments, with commas between"));
     }
     out.push_back(*method);
   }
@@ -269,45 +291,100 @@ Result<std::vector<Transport>> methods_of(const Context& context, bool has_port)
   return out;
 }
 
-Result<IpAddress> address_of(const Target& target) {
-  if (const auto address = IpAddress::parse(target.host)) return *address;
-  return unexpected(make_error(ErrorCode::invalid, "target", target.host,
-                               "is no address; `hostcheck probe dns` finds those of a name"));
+// What came of one address.
+struct Measured {
+  IpAddress address;
+  std::vector<facts::ProbePmtu> rows;
+  PmtuReading reading;
+  std::string_view method;
+  std::string fallback;
+  std::optional<Error> error;
+};
+
+Task<void> measure_address(Context& context, const std::vector<Transport>& methods, std::uint16_t port,
+                           Measured& measured) {
+  const auto way = way_to(context, measured.address);
+  if (!way) {
+    measured.error = way.error();
+    co_return;
+  }
+  const auto wire = open_wire(context, measured.address, port);
+  if (!wire) {
+    measured.error = wire.error();
+    co_return;
+  }
+  PmtuProbe probe(context, **wire, *way);
+  co_await probe.run(methods, port);
+  measured.method = (*wire)->method();
+  measured.fallback = probe.send_error();
+  if (!(*wire)->fallback().empty()) {
+    measured.fallback = fmt::format("raw sockets need CAP_NET_RAW ({}); whether fragments arrive is not told{}",
+                                    (*wire)->fallback(), probe.left_out());
+  }
+  measured.rows = std::move(probe.rows());
+  measured.reading = read_pmtu(measured.rows);
 }
 
-Task<Result<void>> probe(Context& context) {
-  const auto target = parse_target(context.ask.target);
-  if (!target) co_return unexpected(target.error());
-  const auto address = address_of(*target);
-  if (!address) co_return unexpected(address.error());
-  const auto methods = methods_of(context, target->port.has_value());
-  if (!methods) co_return unexpected(methods.error());
-  const auto way = way_to(context, *address);
-  if (!way) co_return unexpected(way.error());
-  auto wire = Wire::open(context, *address, target->port.value_or(0));
-  if (!wire) co_return unexpected(wire.error());
-  PmtuProbe probe(context, *wire, *way);
-  co_await probe.run(*methods, target->port.value_or(0));
-  const PmtuReading reading = read_pmtu(probe.rows());
-  context.result.outcome = context.out.intern(reading.outcome);
-  context.result.words = reading.words;
-  context.result.method = context.out.intern("raw");
-  auto& rows = context.out.rows<facts::ProbePmtu>();
-  for (std::size_t i = 0; i < probe.rows().size(); ++i) {
-    rows.push_back(std::move(probe.rows()[i]));
-    rows.back().decides = i == reading.decides;
+// Of several addresses the worst decides.
+void conclude(Context& context, std::vector<Measured>& all) {
+  constexpr std::array<std::string_view, 7> kWorstFirst = {"black_hole", "fragments_lost", "unclear", "unanswered",
+                                                           "not_tried",  "smaller",        "full"};
+  const auto rank = [&](std::string_view outcome) {
+    return std::find(kWorstFirst.begin(), kWorstFirst.end(), outcome) - kWorstFirst.begin();
+  };
+  facts::ProbeResult& result = context.result;
+  std::string_view worst;
+  const Error* error = nullptr;
+  for (Measured& each : all) {
+    result.words += result.words.empty() ? "" : ". ";
+    if (each.error) {
+      error = &*each.error;
+      result.words += fmt::format("{} could not be measured: {}", each.address.to_string(), error->message());
+      continue;
+    }
+    result.words += each.reading.words;
+    if (worst.empty() || rank(each.reading.outcome) < rank(worst)) worst = each.reading.outcome;
+    result.method = context.out.intern(each.method);
+    if (result.fallback.empty()) result.fallback = each.fallback;
+    auto& rows = context.out.rows<facts::ProbePmtu>();
+    for (std::size_t i = 0; i < each.rows.size(); ++i) {
+      rows.push_back(std::move(each.rows[i]));
+      rows.back().decides = i == each.reading.decides;
+    }
   }
-  co_return Result<void>{};
+  if (worst.empty() && error != nullptr) {
+    result.words.clear();
+    return context.fail(*error);
+  }
+  result.outcome = context.out.intern(worst);
+}
+
+Task<void> probe(Context& context) {
+  const auto target = parse_target(context.ask.target);
+  if (!target) co_return context.fail(target.error());
+  const auto methods = methods_of(context, target->port.has_value());
+  if (!methods) co_return context.fail(methods.error());
+  const auto addresses = co_await target_addresses(context, target->host, kMostAddresses);
+  if (addresses.empty()) co_return;
+  std::vector<Measured> all(addresses.size());
+  std::vector<Task<void>> tasks;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    all[i].address = addresses[i].address;
+    tasks.push_back(measure_address(context, *methods, target->port.value_or(0), all[i]));
+  }
+  co_await context.together(std::move(tasks));
+  context.result.words = naming_words(target->host, addresses);
+  conclude(context, all);
 }
 
 Task<void> run(Context& context) {
   (void)context.out.rows<facts::ProbePmtu>();
-  const auto done = co_await probe(context);
-  if (!done) context.result.error = done.error().message();
+  co_await probe(context);
 }
 
-constexpr std::array<std::string_view, 1> kArgs = {
-    "methods=some of icmp,tcp,udp, in the order to try, and fragments (all; tcp where a port is given)"};
+constexpr std::array<std::string_view, 3> kArgs = {
+    "methods=some of icmp,tcp,udp, in the order to try, and fragments (all; tcp where a port is given)",
+    kServerArgument, kFamilyArgument};
 constexpr std::array<std::string_view, 1> kTables = {"probe_pmtu"};
 
 }  // namespace

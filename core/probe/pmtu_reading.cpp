@@ -9,6 +9,8 @@ namespace {
 
 using facts::ProbePmtu;
 
+constexpr std::string_view kNotTried = "not_tried";
+
 bool is_fragments(const ProbePmtu& row) {
   return row.method.view() == "fragments";
 }
@@ -72,6 +74,7 @@ std::string other_words(const std::vector<ProbePmtu>& rows, std::size_t decides)
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (i == decides || is_fragments(rows[i])) continue;
     const ProbePmtu& row = rows[i];
+    if (row.outcome.view() == kNotTried) continue;
     if (!row.path_mtu) {
       out += fmt::format("; nothing answers {}", row.method.view());
     } else if (*row.path_mtu < *best.path_mtu && row.method.view() == "icmp") {
@@ -112,7 +115,15 @@ PmtuReading read_pmtu(const std::vector<ProbePmtu>& rows) {
   PmtuReading out;
   out.decides = deciding(rows);
   if (out.decides == rows.size()) {
-    out.words = "nothing answers, not even small packets";
+    const bool tried =
+        std::any_of(rows.begin(), rows.end(), [](const ProbePmtu& row) { return row.outcome.view() != kNotTried; });
+    if (!tried && !rows.empty()) {
+      out.outcome = kNotTried;
+      out.words = "nothing was sent: this process may not send by any way that was asked for";
+      return out;
+    }
+    out.words = rows.empty() ? "nothing answers, not even small packets"
+                             : fmt::format("{} answers nothing, not even small packets", rows[0].address.to_string());
     return out;
   }
   const ProbePmtu& best = rows[out.decides];

@@ -10,7 +10,7 @@
 namespace hostcheck::probe {
 
 struct PmtuReading {
-  // "full", "smaller", "black_hole", "fragments_lost", "unanswered", "unclear"
+  // "full", "smaller", "black_hole", "fragments_lost", "unanswered", "unclear", "not_tried"
   std::string_view outcome = "unanswered";
   std::string words;
   std::size_t decides = 0;  // index of the row that the outcome comes from; rows.size() where none does

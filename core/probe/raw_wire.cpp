@@ -1,4 +1,4 @@
-#include "core/probe/wire.h"
+#include "core/probe/raw_wire.h"
 
 #include <array>
 #include <cerrno>
@@ -20,26 +20,6 @@ constexpr int kMostReads = 4096;  // of one socket at a time
 Result<void> set_option(const UniqueFd& fd, int level, int name, int value) {
   if (::setsockopt(fd.get(), level, name, &value, sizeof value) == 0) return {};
   return unexpected(errno_error(errno, "setsockopt", "raw socket"));
-}
-
-// The source address and the cached MTU, as a connected UDP socket has them; nothing is sent.
-struct Way {
-  IpAddress source;
-  std::uint32_t mtu = 0;
-};
-Result<Way> way_to(const Context& context, const IpAddress& target, std::uint16_t port) {
-  auto fd = context.socket(kernel::domain_of(target), SOCK_DGRAM, 0);
-  if (!fd) return unexpected(fd.error());
-  const kernel::SocketAddress to = kernel::socket_address(target, port == 0 ? 33434 : port);
-  if (::connect(fd->get(), to.get(), to.length) != 0)
-    return unexpected(errno_error(errno, "connect", target.to_string()));
-  const auto own = kernel::local_endpoint(fd->get());
-  if (!own) return unexpected(own.error());
-  int mtu = 0;
-  socklen_t size = sizeof mtu;
-  const bool v4 = target.family() == Family::ipv4;
-  if (::getsockopt(fd->get(), v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_MTU : IPV6_MTU, &mtu, &size) != 0) mtu = 0;
-  return Way{own->address, static_cast<std::uint32_t>(mtu)};
 }
 
 // A socket that whole packets are sent through, past the cached path MTU and past reassembly by conntrack.
@@ -99,43 +79,39 @@ Result<UniqueFd> open_tcp(const Context& context, const IpAddress& target) {
 
 }  // namespace
 
-std::int64_t realtime_ns() {
-  return kernel::wall_clock().count();
+Result<std::unique_ptr<Wire>> RawWire::open(const Context& context, const IpAddress& target, std::uint16_t port,
+                                            const WayOut& way) {
+  std::unique_ptr<RawWire> out(new RawWire(target, way, port));
+  if (const auto opened = out->open_sockets(context); !opened) return unexpected(opened.error());
+  return out;
 }
 
-Result<Wire> Wire::open(const Context& context, const IpAddress& target, std::uint16_t port) {
-  Wire out;
-  out.target_ = target;
-  out.port_ = port;
-  const auto way = way_to(context, target, port);
-  if (!way) return unexpected(way.error());
-  out.source_ = way->source;
-  out.cached_mtu_ = way->mtu;
+Result<void> RawWire::open_sockets(const Context& context) {
   const auto take = [&](Result<UniqueFd> (*opener)(const Context&, const IpAddress&), UniqueFd& slot) -> Result<void> {
-    auto opened = opener(context, target);
+    auto opened = opener(context, target());
     if (!opened) return unexpected(opened.error());
     slot = std::move(*opened);
     return {};
   };
-  if (auto done = take(open_sender, out.sender_); !done) return unexpected(done.error());
-  if (auto done = take(open_icmp, out.icmp_); !done) return unexpected(done.error());
-  if (auto done = take(open_tcp, out.tcp_); !done) return unexpected(done.error());
-  if (const auto heard = out.hear_only_held_ports(); !heard) return unexpected(heard.error());
+  if (auto done = take(open_sender, sender_); !done) return unexpected(done.error());
+  if (auto done = take(open_icmp, icmp_); !done) return unexpected(done.error());
+  if (auto done = take(open_tcp, tcp_); !done) return unexpected(done.error());
+  if (const auto heard = hear_only_held_ports(); !heard) return unexpected(heard.error());
   UniqueFd both(::epoll_create1(EPOLL_CLOEXEC));
   if (!both.valid()) return unexpected(errno_error(errno, "epoll_create1"));
-  for (const int fd : {out.icmp_.get(), out.tcp_.get()}) {
+  for (const int fd : {icmp_.get(), tcp_.get()}) {
     epoll_event event{};
     event.events = EPOLLIN;
     if (::epoll_ctl(both.get(), EPOLL_CTL_ADD, fd, &event) != 0) return unexpected(errno_error(errno, "epoll_ctl"));
   }
-  out.waiter_ = std::make_unique<Socket>(context.io, std::move(both));
-  return out;
+  waiter_ = std::make_unique<Socket>(context.io, std::move(both));
+  return {};
 }
 
-Result<std::uint16_t> Wire::hold_port(const Context& context, Transport transport, std::uint16_t wanted) {
-  auto fd = context.socket(kernel::domain_of(target_), transport == Transport::tcp ? SOCK_STREAM : SOCK_DGRAM, 0);
+Result<std::uint16_t> RawWire::hold_port(const Context& context, Transport transport, std::uint16_t wanted) {
+  auto fd = context.socket(kernel::domain_of(target()), transport == Transport::tcp ? SOCK_STREAM : SOCK_DGRAM, 0);
   if (!fd) return unexpected(fd.error());
-  const kernel::SocketAddress own = kernel::socket_address(source_, wanted);
+  const kernel::SocketAddress own = kernel::socket_address(source(), wanted);
   if (::bind(fd->get(), own.get(), own.length) != 0) {
     return unexpected(errno_error(errno, "bind", "source port " + std::to_string(wanted)));
   }
@@ -151,9 +127,9 @@ Result<std::uint16_t> Wire::hold_port(const Context& context, Transport transpor
 
 // A classic BPF filter: of the target's segments only those to the held ports, so that the host's other connections to
 // the target cost nothing.
-Result<void> Wire::hear_only_held_ports() {
+Result<void> RawWire::hear_only_held_ports() {
   std::vector<sock_filter> code;
-  const bool v4 = target_.family() == Family::ipv4;
+  const bool v4 = target().family() == Family::ipv4;
   // IPv4's raw sockets see the IP header, IPv6's begin behind it.
   if (v4) code.push_back(BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0));
   const auto load = static_cast<std::uint16_t>(BPF_LD | BPF_H | (v4 ? BPF_IND : BPF_ABS));
@@ -169,22 +145,22 @@ Result<void> Wire::hear_only_held_ports() {
   return kernel::attach_filter(tcp_.get(), code);
 }
 
-Result<void> Wire::send(std::span<const std::uint8_t> packet) {
-  const kernel::SocketAddress to = kernel::socket_address(target_, 0);
+Result<void> RawWire::send(std::span<const std::uint8_t> packet) {
+  const kernel::SocketAddress to = kernel::socket_address(target(), 0);
   while (::sendto(sender_.get(), packet.data(), packet.size(), 0, to.get(), to.length) < 0) {
-    if (errno != EINTR) return unexpected(errno_error(errno, "sendto", target_.to_string()));
+    if (errno != EINTR) return unexpected(errno_error(errno, "sendto", target().to_string()));
   }
   return {};
 }
 
-std::vector<Answer> Wire::read() {
+std::vector<Answer> RawWire::read() {
   std::vector<Answer> out;
   read_from(icmp_.get(), true, out);
   read_from(tcp_.get(), false, out);
   return out;
 }
 
-void Wire::read_from(int fd, bool icmp, std::vector<Answer>& out) const {
+void RawWire::read_from(int fd, bool icmp, std::vector<Answer>& out) const {
   std::array<std::uint8_t, 2048> data{};  // enough for every header; an echo's data does not matter
   for (int reads = 0; reads < kMostReads; ++reads) {
     const auto got = kernel::receive(fd, data);
@@ -196,13 +172,13 @@ void Wire::read_from(int fd, bool icmp, std::vector<Answer>& out) const {
     answer.from = (*got)->from;
     answer.ttl = (*got)->ttl;
     auto bytes = (*got)->bytes;
-    if (target_.family() == Family::ipv4) {  // IPv4's raw sockets see the IP header
+    if (target().family() == Family::ipv4) {  // IPv4's raw sockets see the IP header
       const std::size_t header = bytes.empty() ? 0 : (bytes[0] & 0xfU) * 4U;
       if (header < 20 || bytes.size() < header) continue;
       bytes = bytes.subspan(header);
     }
     if (icmp) {
-      answer.icmp = parse_icmp(target_.family(), bytes);
+      answer.icmp = parse_icmp(target().family(), bytes);
     } else {
       answer.tcp = parse_tcp(bytes);
     }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cerrno>
 #include <cstring>
 #include <random>
@@ -27,13 +26,6 @@ using Bytes = std::vector<std::uint8_t>;
 constexpr int kTries = 2;
 constexpr milliseconds kPatience(1000);  // for each question
 constexpr std::size_t kLongestMessage = 65535;
-
-bool same_name(std::string_view one, std::string_view other) {
-  if (one.ends_with('.')) one.remove_suffix(1);
-  if (other.ends_with('.')) other.remove_suffix(1);
-  return std::equal(one.begin(), one.end(), other.begin(), other.end(),
-                    [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); });
-}
 
 double milliseconds_since(std::chrono::nanoseconds sent, std::chrono::nanoseconds at) {
   return std::max(0.0, std::chrono::duration<double, std::milli>(at - sent).count());
@@ -291,24 +283,6 @@ std::vector<std::string> names_to_try(std::string_view name, const ResolverSetti
   return out;
 }
 
-std::vector<IpAddress> addresses_in_hosts(std::string_view text, std::string_view name) {
-  std::vector<IpAddress> out;
-  for (const std::string_view line : split_lines(text)) {
-    const auto fields = split_fields(line.substr(0, line.find('#')));
-    if (fields.size() < 2) continue;
-    const auto address = IpAddress::parse(fields[0]);
-    const bool named = std::any_of(fields.begin() + 1, fields.end(), [&](auto each) { return same_name(each, name); });
-    if (address && named && std::find(out.begin(), out.end(), *address) == out.end()) out.push_back(*address);
-  }
-  return out;
-}
-
-std::vector<IpAddress> addresses_in_hosts_file(const Context& context, std::string_view name) {
-  const kernel::FileTree files;
-  const auto text = files.read(kernel::hosts_path(files, context.netns()), 16UL << 20U);
-  return text ? addresses_in_hosts(*text, name) : std::vector<IpAddress>{};
-}
-
 Task<std::vector<ServerReply>> ask_servers(Context& context, const std::vector<DnsServer>& servers, std::string name,
                                            std::uint32_t sample) {
   std::vector<ServerReply> replies;
@@ -372,10 +346,10 @@ Result<std::vector<DnsServer>> servers_of(const Context& context) {
   while (true) {
     const auto comma = rest.find(',');
     const auto target = parse_target(rest.substr(0, comma));
-    if (!target) return unexpected(target.error());
-    const auto address = IpAddress::parse(target->host);
+    const auto address = target ? IpAddress::parse(target->host) : std::nullopt;
     if (!address) {
-      return unexpected(make_error(ErrorCode::invalid, "server", target->host, "must be an address"));
+      return unexpected(make_error(ErrorCode::invalid, "probe " + context.ask.kind, "server=" + std::string(*given),
+                                   "must be addresses, each with or without a port, with commas between"));
     }
     out.push_back({*address, target->port.value_or(53), 0});
     if (comma == std::string_view::npos) return out;

@@ -31,10 +31,6 @@ struct ResolverSettings {
 [[nodiscard]] ResolverSettings resolver_settings(const Context& context);
 // The names to try for a name, in order (resolv.conf(5) ndots and search); only itself for one that ends with a dot.
 [[nodiscard]] std::vector<std::string> names_to_try(std::string_view name, const ResolverSettings& settings);
-// Addresses of the name in the hosts file text (hosts(5)).
-[[nodiscard]] std::vector<IpAddress> addresses_in_hosts(std::string_view text, std::string_view name);
-// The same in the file that the namespace's processes see; none where it cannot be read.
-[[nodiscard]] std::vector<IpAddress> addresses_in_hosts_file(const Context& context, std::string_view name);
 
 enum class ServerOutcome : std::uint8_t {
   none,

@@ -6,18 +6,16 @@
 
 #include <fmt/format.h>
 
-#include "core/facts/probe_dns.h"
 #include "core/facts/probe_sweep.h"
 #include "core/probe/kind.h"
-#include "core/probe/resolve.h"
 #include "core/probe/sweep_judge.h"
 #include "core/probe/sweep_sender.h"
 #include "core/probe/target.h"
+#include "core/probe/target_addresses.h"
 
 namespace hostcheck::probe {
 namespace {
 
-constexpr std::size_t kMostAddresses = 8;
 constexpr std::size_t kPortsInWords = 12;
 
 struct Swept {
@@ -205,32 +203,6 @@ Task<void> sweep_one(Context& context, SweepTarget target, Swept& swept) {
   if (nothing_sent && !swept.sightings.send_error.empty()) swept.error = swept.sightings.send_error;
 }
 
-// The addresses to sweep; why there are none in context.result.
-Task<std::vector<IpAddress>> addresses_of_target(Context& context, const Target& target) {
-  std::vector<IpAddress> out;
-  if (const auto literal = IpAddress::parse(target.host)) {
-    out.push_back(*literal);
-    co_return out;
-  }
-  const auto servers = servers_of(context);
-  if (!servers) {
-    context.result.error = servers.error().message();
-    co_return out;
-  }
-  (void)context.out.rows<facts::ProbeDns>();
-  out = addresses_in_hosts_file(context, target.host);
-  const Resolution resolution = co_await resolve(context, *servers, target.host, 1);
-  for (const NamedAddress& each : addresses_of(resolution.replies)) {
-    if (std::find(out.begin(), out.end(), each.address) == out.end()) out.push_back(each.address);
-  }
-  if (out.size() > kMostAddresses) out.resize(kMostAddresses);
-  if (out.empty()) {
-    context.result.outcome = context.out.intern("no_addresses");
-    context.result.words = "no address is known for " + target.host;
-  }
-  co_return out;
-}
-
 void conclude(Context& context, const Target& target, const std::vector<Swept>& all) {
   const Swept* worst = nullptr;
   const auto rank = [](const Swept& swept) {
@@ -264,22 +236,19 @@ Task<void> run(Context& context) {
   (void)context.out.rows<facts::ProbeSweep>();
   (void)context.out.rows<facts::ProbeSweepPort>();
   const auto target = parse_target(context.ask.target);
+  if (!target) co_return context.fail(target.error());
+  if (!target->port) co_return context.fail(port_missing(context));
   const auto ports = context.number("ports", 160, 8, 512);
+  if (!ports) co_return context.fail(ports.error());
   const auto first = context.number("first", 0, 1, 65535);
-  if (!target || !target->port || !ports || !first) {
-    context.result.error = !target  ? target.error().message()
-                           : !ports ? ports.error().message()
-                           : !first ? first.error().message()
-                                    : context.ask.target + ": a port is missing";
-    co_return;
-  }
-  const auto addresses = co_await addresses_of_target(context, *target);
+  if (!first) co_return context.fail(first.error());
+  const auto addresses = co_await target_addresses(context, target->host);
   if (addresses.empty()) co_return;
   std::vector<Swept> all(addresses.size());
   std::vector<Task<void>> tasks;
   for (std::size_t each = 0; each < all.size(); ++each) {
-    all[each].address = addresses[each];
-    SweepTarget wanted{addresses[each], *target->port, static_cast<std::size_t>(*ports), std::nullopt};
+    all[each].address = addresses[each].address;
+    SweepTarget wanted{addresses[each].address, *target->port, static_cast<std::size_t>(*ports), std::nullopt};
     if (*first != 0) wanted.first = static_cast<std::uint16_t>(*first);
     tasks.push_back(sweep_one(context, wanted, all[each]));
   }
@@ -287,10 +256,11 @@ Task<void> run(Context& context) {
   conclude(context, *target, all);
 }
 
-constexpr std::array<std::string_view, 3> kArgs = {
-    "ports=how many source ports (160; 8 to 512)",
-    "first=lowest of ports that follow each other (default: spread over ip_local_port_range)",
-    "server=ADDRESS[:PORT], several separated by commas (default: those of resolv.conf)",
+constexpr std::array<std::string_view, 4> kArgs = {
+    "ports=how many source ports, 8 to 512 (160)",
+    "first=lowest of ports that follow each other, 1 to 65535 (spread over ip_local_port_range)",
+    kServerArgument,
+    kFamilyArgument,
 };
 constexpr std::array<std::string_view, 3> kTables = {"probe_sweep", "probe_sweep_ports", "probe_dns"};
 

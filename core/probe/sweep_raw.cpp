@@ -4,6 +4,7 @@
 #include <random>
 
 #include "core/probe/packet.h"
+#include "core/probe/raw_wire.h"
 #include "core/probe/sweep_ports.h"
 #include "core/probe/sweep_sender.h"
 
@@ -44,7 +45,7 @@ std::string_view words_of(IcmpType type) {
 
 class RawSweep final : public SweepSender {
  public:
-  RawSweep(Context& context, Wire wire, const SweepTarget& target, std::vector<std::uint16_t> ports)
+  RawSweep(Context& context, std::unique_ptr<Wire> wire, const SweepTarget& target, std::vector<std::uint16_t> ports)
       : context_(context), wire_(std::move(wire)), target_(target), ports_(std::move(ports)) {
     std::random_device random;
     base_ = random();
@@ -73,7 +74,7 @@ class RawSweep final : public SweepSender {
         if (!flight.over) last = std::max(last, flight.sent_at + patience);
       }
       if (Clock::now() >= last || context_.over()) break;
-      (void)co_await wire_.readable(std::min(last, context_.limits().deadline));
+      (void)co_await wire_->readable(std::min(last, context_.limits().deadline));
       take(judge, sightings);
       co_await take_back(sweep_patience(sightings));
     }
@@ -83,7 +84,7 @@ class RawSweep final : public SweepSender {
  private:
   [[nodiscard]] Envelope envelope(std::uint16_t source_port) const {
     Envelope out;
-    out.source = wire_.source();
+    out.source = wire_->source();
     out.destination = target_.address;
     // Some routers hash the label: one for each port, so that a port keeps to its path.
     out.flow_label = (source_port * 2654435761U) >> 12U;
@@ -112,7 +113,7 @@ class RawSweep final : public SweepSender {
       flight.sent_at = Clock::now();
       flight.sent_ns = realtime_ns();
       flight.place = std::move(place);
-      const auto sent = wire_.send(make_syn(envelope(source), {source, target_.port}, sequence(shot), 0));
+      const auto sent = wire_->send(make_syn(envelope(source), {source, target_.port}, sequence(shot), 0));
       if (sent) continue;
       sightings.send_error = sent.error().message();
       judge.unsent(shot);
@@ -125,7 +126,7 @@ class RawSweep final : public SweepSender {
   // Until the stage's SYNs are answered or given up.
   Task<void> hear(SweepJudge& judge, SweepJudge::Stage stage, SweepSightings& sightings) {
     while (!context_.over()) {
-      (void)co_await wire_.readable(context_.within(kTick));
+      (void)co_await wire_->readable(context_.within(kTick));
       take(judge, sightings);
       co_await take_back(sweep_patience(sightings));
       if (sending_) continue;
@@ -138,7 +139,7 @@ class RawSweep final : public SweepSender {
   }
 
   void take(SweepJudge& judge, SweepSightings& sightings) {
-    for (const Answer& answer : wire_.read()) {
+    for (const Answer& answer : wire_->read()) {
       const bool error = answer.icmp && answer.icmp->quoted && answer.icmp->quoted->transport == Transport::tcp;
       if (!answer.tcp && !error) continue;
       const std::uint32_t number = error ? answer.icmp->quoted->sequence : answer.tcp->acknowledged - 1;
@@ -193,14 +194,14 @@ class RawSweep final : public SweepSender {
       if (flights_[shot].sent_at > limit) break;
       const std::uint16_t source = flights_[shot].source;
       if (co_await context_.turn(target_.address)) {
-        (void)wire_.send(make_reset(envelope(source), {source, target_.port}, sequence(shot) + 1));
+        (void)wire_->send(make_reset(envelope(source), {source, target_.port}, sequence(shot) + 1));
       }
       flights_[shot].place.reset();
     }
   }
 
   Context& context_;
-  Wire wire_;
+  std::unique_ptr<Wire> wire_;
   SweepTarget target_;
   std::vector<std::uint16_t> ports_;
   std::vector<Flight> flights_;  // by shot
@@ -227,11 +228,13 @@ std::vector<std::uint16_t> hold_ports(const Context& context, Wire& wire,
 }  // namespace
 
 Result<std::unique_ptr<SweepSender>> open_raw_sweep(Context& context, const SweepTarget& target) {
-  auto wire = Wire::open(context, target.address, target.port);
+  const auto way = way_out(context, target.address, target.port);
+  if (!way) return unexpected(way.error());
+  auto wire = RawWire::open(context, target.address, target.port, *way);
   if (!wire) return unexpected(wire.error());
   std::random_device seed;
   std::mt19937_64 random(seed());
-  auto ports = hold_ports(context, *wire, candidate_ports(context, target.ports, target.first, random));
+  auto ports = hold_ports(context, **wire, candidate_ports(context, target.ports, target.first, random));
   if (ports.size() < kFewestPorts) {
     return unexpected(make_error(ErrorCode::failed, "sweep", target.address.to_string(),
                                  "only " + std::to_string(ports.size()) + " source ports are free"));

@@ -35,6 +35,10 @@ Result<Target> parse_target(std::string_view text) {
     out.host = text;
   }
   if (out.host.empty()) return wrong(text, "a host is missing");
+  const bool name = out.host.find_first_of(":/ \t\n") == std::string::npos;
+  if (!name && !IpAddress::parse(std::string_view(out.host).substr(0, out.host.find('%')))) {
+    return wrong(text, "is neither an address nor a name");
+  }
   if (!has_port) return out;
   const auto number = parse_number<std::uint16_t>(port);
   if (!number || *number == 0) return wrong(text, "a port is a number from 1 to 65535");

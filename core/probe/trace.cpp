@@ -12,12 +12,16 @@
 #include "core/probe/asn_file.h"
 #include "core/probe/kind.h"
 #include "core/probe/target.h"
+#include "core/probe/target_addresses.h"
+#include "core/probe/trace_rows.h"
 #include "core/probe/trace_run.h"
 
 namespace hostcheck::probe {
 namespace {
 
 constexpr std::uint16_t kClosedPort = 33434;
+constexpr std::size_t kMostAddresses = 4;
+constexpr std::string_view kNotTried = "not_tried";
 
 auto wrong(std::string_view name, std::string_view value, std::string_view why) {
   return unexpected(make_error(ErrorCode::invalid, "probe trace", fmt::format("{}={}", name, value), why));
@@ -34,11 +38,21 @@ std::vector<std::string_view> split(std::string_view text) {
 }
 
 struct Request {
-  IpAddress target;
+  std::string host;
+  IpAddress target;                  // one address of the host
   std::uint16_t port = 0;            // 0: none was given
   std::vector<Transport> protocols;  // to trace by
   std::vector<Transport> others;     // to try where those do not arrive
   TracePlan plan;
+};
+
+// What came of one address.
+struct Traced {
+  Request request;
+  std::vector<std::pair<Transport, TraceReading>> readings;
+  std::string_view method;
+  std::string fallback;
+  std::optional<Error> error;
 };
 
 Result<std::vector<std::uint16_t>> source_ports(const Context& context) {
@@ -48,11 +62,12 @@ Result<std::vector<std::uint16_t>> source_ports(const Context& context) {
     if (!text) continue;
     for (const std::string_view each : split(*text)) {
       const auto port = parse_number<std::uint16_t>(each);
-      if (!port || *port == 0) return wrong(name, *text, "are source ports from 1 to 65535, with commas between");
+      if (!port || *port == 0) return wrong(name, *text, "must be source ports from 1 to 65535, with commas between");
       if (std::find(out.begin(), out.end(), *port) == out.end()) out.push_back(*port);
     }
   }
-  if (out.size() > 32) return wrong("ports", *context.arg("ports"), "are 32 at most");
+  if (out.size() > 32)
+    return wrong("ports", context.arg("ports").value_or(""), "must be 32 at most, with those of live=");
   return out;
 }
 
@@ -74,20 +89,15 @@ std::vector<std::uint16_t> swept_ports(Context& context, const IpAddress& target
   return dead;
 }
 
-Result<Request> read_request(Context& context) {
+Result<Request> read_request(const Context& context) {
   const auto target = parse_target(context.ask.target);
   if (!target) return unexpected(target.error());
-  const auto address = IpAddress::parse(target->host);
-  if (!address) {
-    return unexpected(make_error(ErrorCode::invalid, "target", target->host,
-                                 "is no address; `hostcheck probe dns` finds those of a name"));
-  }
   Request out;
-  out.target = *address;
+  out.host = target->host;
   out.port = target->port.value_or(0);
   auto ports = source_ports(context);
   if (!ports) return unexpected(ports.error());
-  out.plan.ports = ports->empty() ? swept_ports(context, out.target, out.port) : std::move(*ports);
+  out.plan.ports = std::move(*ports);
   const auto seconds = context.number("seconds", 4, 1, 60);
   if (!seconds) return unexpected(seconds.error());
   out.plan.watch = std::chrono::seconds(*seconds);
@@ -97,9 +107,9 @@ Result<Request> read_request(Context& context) {
   if (const auto asked = context.arg("protocols")) {
     for (const std::string_view name : split(*asked)) {
       const auto protocol = transport_by_name(name);
-      if (!protocol) return wrong("protocols", *asked, "are some of tcp,udp,icmp");
+      if (!protocol) return wrong("protocols", *asked, "must be some of tcp, udp, icmp, with commas between");
       if (*protocol == Transport::tcp && out.port == 0)
-        return wrong("protocols", *asked, "tcp needs a port: HOST:PORT");
+        return wrong("protocols", *asked, "tcp needs a port in the target: HOST:PORT");
       out.protocols.push_back(*protocol);
     }
   } else {
@@ -108,122 +118,6 @@ Result<Request> read_request(Context& context) {
     std::erase(out.others, out.protocols.front());
   }
   return out;
-}
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const std::size_t half = values.size() / 2;
-  return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
-}
-
-std::string labels_of(const std::vector<MplsLabel>& stack) {
-  std::string out;
-  for (const MplsLabel& each : stack) out += (out.empty() ? "" : "/") + std::to_string(each.label);
-  return out;
-}
-
-using Networks = std::map<IpAddress, Network>;
-
-// What one address answered at one distance.
-facts::ProbeHop hop_row(const TraceRun& run, std::uint32_t ttl, const IpAddress& address, const Networks& networks) {
-  facts::ProbeHop row;
-  row.ttl = ttl;
-  row.address = address;
-  std::set<std::uint32_t> flows;
-  std::vector<double> delays;
-  std::uint32_t counted = 0;
-  std::uint32_t anybody = 0;
-  std::map<std::uint32_t, std::set<IpAddress>> by_flow;
-  for (const TraceShot& each : run.shots()) {
-    const bool whole = each.ttl == Tracer::kWholeWay;
-    const bool target = each.met == Met::target && run.distance() == ttl && (whole || each.ttl == ttl);
-    if (each.ttl != ttl && !(whole && run.distance() == ttl)) continue;
-    ++row.sent;
-    counted += each.counted ? 1 : 0;
-    if (each.met != Met::router && !target) continue;
-    anybody += each.counted ? 1 : 0;
-    by_flow[each.flow].insert(each.from);
-    if (each.from != address) continue;
-    ++row.answered;
-    flows.insert(each.flow);
-    delays.push_back(each.rtt_ms);
-    if (!each.mpls.empty()) row.mpls = labels_of(each.mpls);
-  }
-  row.flows = static_cast<std::uint32_t>(flows.size());
-  row.limited = run.limited(ttl);
-  row.per_packet = std::any_of(by_flow.begin(), by_flow.end(), [](const auto& each) { return each.second.size() > 1; });
-  if (anybody > 0) row.loss = 1 - static_cast<double>(anybody) / counted;
-  if (!delays.empty()) {
-    row.rtt_min_ms = *std::min_element(delays.begin(), delays.end());
-    row.rtt_max_ms = *std::max_element(delays.begin(), delays.end());
-    row.rtt_median_ms = median(delays);
-  }
-  if (const auto known = networks.find(address); known != networks.end()) {
-    row.asn = known->second.asn;
-    row.as_name = known->second.name;
-  }
-  return row;
-}
-
-void add_hops(Context& context, const TraceRun& run, Transport transport, const TraceReading& reading,
-              const IpAddress& to, const Networks& networks) {
-  const std::uint32_t last = run.distance().value_or(run.last_hop());
-  for (std::uint32_t ttl = 1; ttl <= last; ++ttl) {
-    std::set<IpAddress> addresses;
-    for (const TraceShot& each : run.shots()) {
-      const bool here =
-          each.ttl == ttl && (each.met == Met::router || (each.met == Met::target && run.distance() == ttl));
-      if (here) addresses.insert(each.from);
-    }
-    if (addresses.empty()) addresses.insert(IpAddress{});
-    for (const IpAddress& address : addresses) {
-      facts::ProbeHop row = hop_row(run, ttl, address, networks);
-      row.probe = context.result.id;
-      row.netns = context.result.netns;
-      row.target = to;
-      row.protocol = context.out.intern(name_of(transport));
-      row.carried = reading.loss_begins_ttl && ttl >= *reading.loss_begins_ttl && row.loss.value_or(0) > 0;
-      context.out.rows<facts::ProbeHop>().push_back(std::move(row));
-    }
-  }
-}
-
-facts::ProbeTrace trace_row(Context& context, const TraceRun& run, const TraceView& view, const TraceReading& reading,
-                            const Networks& networks) {
-  facts::ProbeTrace row;
-  row.probe = context.result.id;
-  row.netns = context.result.netns;
-  row.target = view.target;
-  row.protocol = context.out.intern(name_of(view.transport));
-  row.port = view.port;
-  row.outcome = context.out.intern(reading.outcome);
-  row.reached = run.reached();
-  row.flows = static_cast<std::uint32_t>(run.flows());
-  row.sent = reading.count.sent;
-  row.answered = reading.count.sent - reading.count.lost;
-  row.loss = reading.count.share();
-  row.distance = run.distance();
-  const auto address_at = [&](std::optional<std::uint32_t> ttl) {
-    if (!ttl) return IpAddress{};
-    if (ttl == view.distance) return view.target;
-    for (const TracedHop& hop : view.hops) {
-      if (hop.ttl == *ttl) return hop.address;
-    }
-    return IpAddress{};
-  };
-  row.loss_begins_ttl = reading.loss_begins_ttl;
-  row.loss_may_begin_ttl = reading.loss_may_begin_ttl;
-  row.loss_begins_address = address_at(reading.loss_begins_ttl);
-  row.clean_until = address_at(reading.clean_until_ttl);
-  if (const auto known = networks.find(row.loss_begins_address); known != networks.end()) {
-    row.loss_begins_asn = known->second.asn;
-    row.loss_begins_as_name = known->second.name;
-  }
-  row.stops_after_ttl = reading.stops_after_ttl;
-  row.stops_after = reading.stops_after;
-  row.reading = reading.words;
-  row.packets = static_cast<std::uint32_t>(run.shots().size());
-  return row;
 }
 
 Result<Networks> networks_of(const Context& context, const TraceRun& run, const IpAddress& target) {
@@ -236,12 +130,45 @@ Result<Networks> networks_of(const Context& context, const TraceRun& run, const 
   return find_networks(std::string(*path), {addresses.begin(), addresses.end()});
 }
 
+// The row and the reading of a protocol that this process may not send by.
+TraceReading not_tried(Context& context, const IpAddress& target, Transport transport, const Error& why) {
+  facts::ProbeTrace row;
+  row.probe = context.result.id;
+  row.netns = context.result.netns;
+  row.target = target;
+  row.protocol = context.out.intern(name_of(transport));
+  TraceReading reading;
+  reading.outcome = kNotTried;
+  reading.words = fmt::format("{} was not tried: {}", name_of(transport), why.detail);
+  row.outcome = context.out.intern(reading.outcome);
+  row.reading = reading.words;
+  context.out.rows<facts::ProbeTrace>().push_back(std::move(row));
+  return reading;
+}
+
+// What plain sockets leave out.
+std::string fallback_words(const Wire& wire, Transport transport) {
+  if (wire.fallback().empty()) return "";
+  std::string out = fmt::format("raw sockets need CAP_NET_RAW ({}); labels of MPLS are not seen", wire.fallback());
+  if (transport != Transport::tcp) return out;
+  return out +
+         "; each SYN that arrives is a whole connection, reset at once, which the listener sees, and a source port has "
+         "one under way at a time";
+}
+
 // Traces by one transport and adds its rows.
-Task<Result<TraceReading>> trace_by(Context& context, Request& request, Transport transport, bool thorough) {
+Task<Result<TraceReading>> trace_by(Context& context, Traced& traced, Transport transport, bool thorough) {
+  Request& request = traced.request;
   const std::uint16_t port = transport == Transport::udp ? kClosedPort : request.port;
-  auto wire = Wire::open(context, request.target, transport == Transport::icmp ? std::uint16_t{0} : port);
+  auto wire = open_wire(context, request.target, transport == Transport::icmp ? std::uint16_t{0} : port);
   if (!wire) co_return unexpected(wire.error());
-  TraceRun run(context, *wire, transport, port);
+  traced.method = (*wire)->method();
+  std::string fallback = fallback_words(**wire, transport);
+  if (fallback.size() > traced.fallback.size()) traced.fallback = std::move(fallback);
+  if (const auto can = (*wire)->can_send(transport, false); !can) {
+    co_return not_tried(context, request.target, transport, can.error());
+  }
+  TraceRun run(context, **wire, transport, port);
   TracePlan plan = request.plan;
   plan.thorough = thorough;
   const auto done = co_await run.run(std::move(plan));
@@ -260,56 +187,119 @@ Task<Result<TraceReading>> trace_by(Context& context, Request& request, Transpor
   co_return reading;
 }
 
-Task<Result<void>> probe(Context& context) {
-  auto request = read_request(context);
-  if (!request) co_return unexpected(request.error());
-  if (const auto path = context.arg("asn")) {
-    const auto readable = find_networks(std::string(*path), {});
-    if (!readable) co_return unexpected(readable.error());
-  }
-  std::vector<std::pair<Transport, TraceReading>> readings;
-  std::vector<Transport> left = request->protocols;
+bool arrives(const TraceReading& reading) {
+  return reading.count.lost < reading.count.sent;
+}
+
+Task<void> trace_address(Context& context, Traced& traced) {
+  Request& request = traced.request;
+  if (request.plan.ports.empty()) request.plan.ports = swept_ports(context, request.target, request.port);
+  std::vector<Transport> left = request.protocols;
   for (std::size_t i = 0; i < left.size() && !context.over(); ++i) {
-    auto reading = co_await trace_by(context, *request, left[i], i < request->protocols.size());
-    if (!reading) co_return unexpected(reading.error());
-    readings.emplace_back(left[i], std::move(*reading));
-    const bool arrives = readings.back().second.count.lost < readings.back().second.count.sent;
-    if (i + 1 == request->protocols.size() && !arrives) {
-      left.insert(left.end(), request->others.begin(), request->others.end());
+    const bool first_tried = std::all_of(traced.readings.begin(), traced.readings.end(),
+                                         [](const auto& each) { return each.second.outcome == kNotTried; });
+    auto reading = co_await trace_by(context, traced, left[i], i < request.protocols.size() || first_tried);
+    if (!reading) {
+      traced.error = reading.error();
+      co_return;
+    }
+    traced.readings.emplace_back(left[i], std::move(*reading));
+    if (i + 1 == request.protocols.size() && !arrives(traced.readings.back().second)) {
+      left.insert(left.end(), request.others.begin(), request.others.end());
     }
   }
-  context.result.method = context.out.intern("raw");
-  std::string_view outcome = readings.empty() ? "unclear" : readings.front().second.outcome;
+}
+
+// Of one address: the outcome, and the words.
+std::pair<std::string_view, std::string> conclusion_of(const Traced& traced) {
+  std::string_view outcome = traced.readings.empty() ? "unclear" : kNotTried;
+  std::string words;
   std::vector<std::string_view> arrive;
   std::vector<std::string_view> fail;
-  for (const auto& [transport, reading] : readings) {
-    (reading.count.lost < reading.count.sent ? arrive : fail).push_back(name_of(transport));
-    context.result.words += (context.result.words.empty() ? "" : ". ") + reading.words;
+  for (const auto& [transport, reading] : traced.readings) {
+    words += (words.empty() ? "" : ". ") + reading.words;
+    if (reading.outcome == kNotTried) continue;
+    if (outcome == kNotTried) outcome = reading.outcome;
+    (arrives(reading) ? arrive : fail).push_back(name_of(transport));
   }
   if (!arrive.empty() && !fail.empty()) {
-    if (fail.front() == name_of(readings.front().first)) outcome = "filtered";
-    context.result.words = fmt::format("by {} the target answers, by {} it does not. {}", fmt::join(arrive, " and "),
-                                       fmt::join(fail, " and "), context.result.words);
+    if (fail.front() == name_of(traced.readings.front().first)) outcome = "filtered";
+    words = fmt::format("by {} the target answers, by {} it does not. {}", fmt::join(arrive, " and "),
+                        fmt::join(fail, " and "), words);
   }
-  context.result.outcome = context.out.intern(outcome);
-  co_return Result<void>{};
+  return {outcome, words};
+}
+
+// Of several addresses the worst decides.
+void conclude(Context& context, const std::vector<Traced>& all) {
+  constexpr std::array<std::string_view, 7> kWorstFirst = {"unreached", "filtered", "flow_loss", "loss",
+                                                           "unclear",   kNotTried,  "clean"};
+  const auto rank = [&](std::string_view outcome) {
+    return std::find(kWorstFirst.begin(), kWorstFirst.end(), outcome) - kWorstFirst.begin();
+  };
+  facts::ProbeResult& result = context.result;
+  std::string_view worst;
+  const Error* error = nullptr;
+  for (const Traced& each : all) {
+    result.words += result.words.empty() ? "" : ". ";
+    if (each.error) {
+      error = &*each.error;
+      result.words += fmt::format("{} could not be traced: {}", each.request.target.to_string(), error->message());
+      continue;
+    }
+    const auto [outcome, words] = conclusion_of(each);
+    result.words += words;
+    if (worst.empty() || rank(outcome) < rank(worst)) worst = outcome;
+    result.method = context.out.intern(each.method);
+    if (each.fallback.size() > result.fallback.size()) result.fallback = each.fallback;
+  }
+  if (worst.empty() && error != nullptr) {
+    result.words.clear();
+    return context.fail(*error);
+  }
+  result.outcome = context.out.intern(worst);
+}
+
+Task<void> probe(Context& context) {
+  auto request = read_request(context);
+  if (!request) co_return context.fail(request.error());
+  if (const auto path = context.arg("asn")) {
+    const auto readable = find_networks(std::string(*path), {});
+    if (!readable) {
+      co_return context.fail(make_error(ErrorCode::invalid, "probe trace", fmt::format("asn={}", *path),
+                                        "must be such a file: " + readable.error().message()));
+    }
+  }
+  const auto addresses = co_await target_addresses(context, request->host, kMostAddresses);
+  if (addresses.empty()) co_return;
+  std::vector<Traced> all(addresses.size());
+  std::vector<Task<void>> tasks;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    all[i].request = *request;
+    all[i].request.target = addresses[i].address;
+    tasks.push_back(trace_address(context, all[i]));
+  }
+  co_await context.together(std::move(tasks));
+  context.result.words = naming_words(request->host, addresses);
+  conclude(context, all);
 }
 
 Task<void> run(Context& context) {
   (void)context.out.rows<facts::ProbeTrace>();
   (void)context.out.rows<facts::ProbeHop>();
-  const auto done = co_await probe(context);
-  if (!done) context.result.error = done.error().message();
+  co_await probe(context);
 }
 
-constexpr std::array<std::string_view, 6> kArgs = {
+constexpr std::array<std::string_view, 8> kArgs = {
     "protocols=some of tcp,udp,icmp (tcp where a port is given, else icmp; the others where that does not arrive)",
     "ports=source ports to follow (in a run those that a sweep found dead, and some live ones)",
     "live=source ports to follow beside them, such as those that it found alive",
     "flows=how many flows equal paths are looked for with, 1 to 64 (64); 1: the plain list of hops, and no look for "
     "loss",
     "asn=file that tells networks: lines PREFIX ASN NAME, or those of iptoasn",
-    "seconds=how long loss is watched to find its place, 1 to 60 (4)"};
+    "seconds=how long loss is watched to find its place, 1 to 60 (4)",
+    kServerArgument,
+    kFamilyArgument};
 constexpr std::array<std::string_view, 2> kTables = {"probe_trace", "probe_hops"};
 
 }  // namespace

@@ -114,7 +114,8 @@ TraceRun::Sent TraceRun::discover() {
   if (const auto ttl = tracer_.target_ttl()) until = std::min(guess_of(*ttl), 12U);
   while (farthest_ < kFarthest) {
     const std::uint32_t from = farthest_ + 1;
-    for (; farthest_ < std::min(until, kFarthest); ++farthest_) {
+    // Plain sockets of TCP know the distance in between.
+    for (; farthest_ < std::min(until, kFarthest) && !distance(); ++farthest_) {
       if (!co_await tracer_.send(0, static_cast<std::uint8_t>(farthest_ + 1))) co_return false;
     }
     co_await tracer_.settle();

@@ -48,7 +48,17 @@ Bytes Tracer::packet_of(std::uint32_t number, std::uint32_t flow, std::uint8_t t
   return make_echo(envelope, own, mark, static_cast<std::uint16_t>(own % 0xfffdU + 1), 60);
 }
 
+// By plain sockets a flow's packet of TCP has to be answered or given up before its next one.
+Task<void> Tracer::wait_for_flow(std::uint32_t flow) {
+  const auto until = patience();
+  while (transport_ == Transport::tcp && wire_.is_busy(flow_ports_[flow])) {
+    if (!co_await wire_.readable(until)) co_return;
+    take();
+  }
+}
+
 Task<bool> Tracer::send(std::uint32_t flow, std::uint8_t ttl, bool counted) {
+  co_await wait_for_flow(flow);
   if (shots_.size() >= kMostShots || !co_await context_.turn(wire_.target())) co_return false;
   const auto number = static_cast<std::uint32_t>(shots_.size() + 1);
   const Bytes packet = packet_of(number, flow, ttl);

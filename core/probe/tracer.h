@@ -59,6 +59,7 @@ class Tracer {
   [[nodiscard]] const std::string& send_error() const { return send_error_; }
 
  private:
+  Task<void> wait_for_flow(std::uint32_t flow);
   void take();
   [[nodiscard]] TraceShot* shot_of(const Answer& answer);
   [[nodiscard]] TraceShot* latest_of_port(std::uint16_t port);

@@ -333,15 +333,25 @@ def reply_to(query, addresses=(), rcode=0, ttl=60, flags=0):
     return query[:2] + struct.pack("!HHHHH", 0x8180 | flags | rcode, 1, len(wanted), 0, 0) + query[12:end] + records
 
 
-def resolv_conf(netns, *servers, options=""):
-    """/etc/netns/NAME/resolv.conf of a namespace, as ip-netns(8) has it; returns a function that removes it."""
+def file_of(netns, name, text):
+    """/etc/netns/NAME/name of a namespace, as ip-netns(8) has it; returns a function that removes it."""
     folder = "/etc/netns/" + netns.name
     os.makedirs(folder, exist_ok=True)
-    with open(folder + "/resolv.conf", "w", encoding="ascii") as out:
-        out.write("".join("nameserver %s\n" % each for each in servers) + options)
+    with open(folder + "/" + name, "w", encoding="ascii") as out:
+        out.write(text)
 
     def remove():
-        os.unlink(folder + "/resolv.conf")
-        os.rmdir(folder)
+        os.unlink(folder + "/" + name)
+        if not os.listdir(folder):
+            os.rmdir(folder)
 
     return remove
+
+
+def resolv_conf(netns, *servers, options=""):
+    return file_of(netns, "resolv.conf", "".join("nameserver %s\n" % each for each in servers) + options)
+
+
+def hosts_file(netns, **addresses):
+    """A hosts file that gives each name its addresses."""
+    return file_of(netns, "hosts", "".join("%s %s\n" % (each, name) for name in addresses for each in addresses[name]))

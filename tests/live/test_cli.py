@@ -114,6 +114,35 @@ class Usage(unittest.TestCase):
         self.refused("explain", say="which check")
         self.refused("test", "/nonexistent.toml", say="/nonexistent.toml")
 
+    def test_what_a_probe_cannot_take_is_refused(self):
+        for words, said in (("trace 127.0.0.1 secnds=4", "did you mean 'seconds'?"),
+                            ("trace 127.0.0.1 seconds=x", "seconds=x: must be a whole number from 1 to 60"),
+                            ("trace 127.0.0.1 protocols=sctp", "protocols=sctp: must be some of tcp, udp, icmp"),
+                            ("trace 127.0.0.1 protocols=tcp", "protocols=tcp: tcp needs a port"),
+                            ("trace 127.0.0.1 ports=0", "ports=0: must be source ports"),
+                            ("trace 127.0.0.1 asn=/nonexistent", "asn=/nonexistent"),
+                            ("pmtu 127.0.0.1 methods=sctp", "methods=sctp: must be some of icmp, tcp, udp"),
+                            ("pmtu 127.0.0.1 family=5", "family=5: must be 4 or 6"),
+                            ("pmtu 127.0.0.1 family=6", "family=6: 127.0.0.1 is of the other family"),
+                            ("pmtu 127.0.0.1 server=name", "server=name: must be addresses"),
+                            ("pmtu 2001:db8::zz", "neither an address nor a name"),
+                            ("sweep 127.0.0.1:1 ports=4", "ports=4: must be a whole number from 8 to 512"),
+                            ("sweep 127.0.0.1:1 first=0", "first=0: must be a whole number from 1 to 65535"),
+                            ("sweep 127.0.0.1", "a port is missing"),
+                            ("connect 127.0.0.1", "a port is missing"),
+                            ("connect 127.0.0.1:x", "a port is a number"),
+                            ("gateway 127.0.0.1", "this host itself"),
+                            ("gateway 192.0.2.1 dev=hc-none", "dev=hc-none: no such interface"),
+                            ("gateway 192.0.2.1:53", "a neighbour has no port"),
+                            ("latency 127.0.0.1 load=-1", "load=-1: must be a whole number from 0 to 1000"),
+                            ("latency 127.0.0.1 base_ms=x", "base_ms=x: must be a time"),
+                            ("dns db.example address=x server=127.0.0.1", "address=x: must be an address"),
+                            ("listener 127.0.0.1:1 connects=11", "connects=11: must be a whole number from 0 to 10"),
+                            ("listener 127.0.0.1:1 send=\\q", "send=\\q: must be 1 to 4096 bytes"),
+                            ("listener 127.0.0.1:1 send=", "send=: must be 1 to 4096 bytes"),
+                            ("listener 192.0.2.1:1", "no address of this host")):
+            self.refused("probe", *words.split(), say=said)
+
     def test_help_has_examples_and_fits(self):
         for words in ([], *[[command] for command in COMMANDS]):
             done = hostcheck(*words, "--help")

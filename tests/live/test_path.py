@@ -10,6 +10,7 @@ import unittest
 
 import support
 from observe_lab import inside
+from path_lab import hosts_file
 
 support.need_root()
 support.need_programs("ip", "nft", "setpriv")
@@ -255,6 +256,18 @@ class Journeys(unittest.TestCase):
         told, _ = journey(self.host, "198.51.100.7", status=0, user=AS_NOBODY)
         self.assertEqual((told["outcome"], told["gateway"], told["firewall"]), ("onward", "10.1.0.1", "unknown"), told)
         self.assertEqual(step(told, "firewall")[0]["verdict"], "unknown")
+
+    def test_names_of_the_hosts_file(self):
+        self.addCleanup(hosts_file(self.host, localhost=("127.0.0.1", "::1"), site=("198.51.100.7", "2001:db8:ffff::7")))
+        report = path(self.host, "localhost", status=0)
+        self.assertEqual([(each["address"], each["outcome"]) for each in report["journeys"]],
+                         [("127.0.0.1", "local"), ("::1", "local")], report)
+        for words in (("site",), ("site:9",), ("site", "--probe", "auto")):
+            report = path(self.host, *words, status=0)
+            self.assertEqual([(each["target"], each["address"], each["outcome"]) for each in report["journeys"]],
+                             [(words[0], "198.51.100.7", "onward"), (words[0], "2001:db8:ffff::7", "onward")], report)
+        # It is in the hosts file: no name server is asked.
+        self.assertEqual({each["kind"] for each in report["probes"]}, {"gateway"}, report["probes"])
 
     def test_wrong_words_are_usage(self):
         for words in (["path"], ["path", "198.51.100.7:0"], ["path", "198.51.100.7", "--source", "x"], ["path", "name.example", "--probe", "off"],

@@ -6,7 +6,7 @@ import unittest
 
 import support
 from observe_lab import inside
-from path_lab import LEFT4, LEFT6, PORT, SERVER, Lab, Listener, bracketed, probe
+from path_lab import LEFT4, LEFT6, PORT, SERVER, Lab, Listener, bracketed, hosts_file, probe
 
 FAMILIES = (4, 6)
 
@@ -111,6 +111,46 @@ class PathMtu(unittest.TestCase):
         self.lab.rules(self.lab.server, "input", "drop")
         answer, _ = self.ask(4)
         self.assertEqual(answer["outcome"], "unanswered")
+
+    def test_without_privilege(self):
+        """Plain sockets: datagrams and, where the group may, echo; what is left out is said."""
+        self.narrow(1400)
+        for version in FAMILIES:
+            answer, rows = self.ask(version, unprivileged=True)
+            self.assertEqual((answer["outcome"], rows["udp"]["path_mtu"]), ("smaller", 1400), answer["words"])
+            self.assertEqual((rows["udp"]["errors_from"], rows["udp"]["error_mtu"]), (LEFT4 if version == 4 else LEFT6, 1400))
+            self.assertEqual({rows[each]["outcome"] for each in ("icmp", "tcp")}, {"not_tried"})
+            self.assertNotIn("fragments", rows)
+            self.assertEqual(answer["method"], "plain_sockets")
+            for said in ("CAP_NET_RAW", "ping_group_range", "a SYN with data", "fragments"):
+                self.assertIn(said, answer["fallback"])
+            self.forget()
+        answer, _ = self.ask(4, unprivileged=True, methods="tcp")
+        self.assertEqual((answer["outcome"], answer["packets"]), ("not_tried", 0), answer)
+        self.narrow(9000)
+        self.lab.host.sysctl("net.ipv4.ping_group_range", "65534 65534")
+        for mtu in (1444, 1300):
+            self.lab.size_loss(mtu, netns=self.lab.middle[0])
+            for version in FAMILIES:
+                answer, rows = self.ask(version, port=None, methods="icmp", unprivileged=True)
+                self.assertEqual((answer["outcome"], rows["icmp"]["path_mtu"]), ("black_hole", mtu), answer["words"])
+                self.assertEqual(rows["icmp"]["passes_to_ttl"], 2)
+            self.lab.heal()
+        answer, _ = self.ask(4, unprivileged=True, methods="icmp")
+        self.assertEqual(answer["outcome"], "full", answer["words"])
+        self.assertEqual(self.listener.received, b"")
+
+    def test_a_name_means_each_of_its_addresses(self):
+        self.addCleanup(hosts_file(self.lab.host, both=(SERVER[4], SERVER[6])))
+        answer = probe(self.lab.host, "pmtu", "both", methods="icmp", server=LEFT4)
+        self.assertEqual({(row["address"], row["path_mtu"]) for row in answer["tables"]["probe_pmtu"] if row["method"] == "icmp"},
+                         {(SERVER[4], 9000), (SERVER[6], 9000)})
+        self.assertIn("both is %s (hosts file), %s (hosts file)" % (SERVER[4], SERVER[6]), answer["words"])
+        answer = probe(self.lab.host, "pmtu", "both", methods="icmp", server=LEFT4, family=6)
+        self.assertEqual({row["address"] for row in answer["tables"]["probe_pmtu"]}, {SERVER[6]})
+        answer = probe(self.lab.host, "pmtu", "nobody", server=LEFT4, family=4)
+        self.assertEqual((answer["outcome"], answer["error"]), ("no_addresses", ""))
+        self.assertIn("no IPv4 address is known for nobody", answer["words"])
 
     def test_lost_fragments(self):
         # Before conntrack's defragmentation, where fragments are still seen as such.

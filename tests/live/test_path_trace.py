@@ -8,7 +8,7 @@ import unittest
 
 import support
 from path_chain import Chain
-from path_lab import PORT, SERVER, Lab, Listener, bracketed, probe
+from path_lab import PORT, SERVER, Lab, Listener, bracketed, hosts_file, probe
 
 FAMILIES = (4, 6)
 
@@ -80,6 +80,50 @@ class LongWay(unittest.TestCase):
     def test_a_closed_port_is_reached_too(self):
         answer, _, _ = self.ask(4, port=1)
         self.assertEqual(answer["outcome"], "clean", answer["words"])
+
+    def test_without_privilege(self):
+        """Plain sockets: TCP by connects, UDP by the error queue; echo only where the group may."""
+        for version in FAMILIES:
+            answer, traces, hops = self.ask(version, unprivileged=True)
+            self.assertEqual(answer["outcome"], "clean", answer["words"])
+            self.assertEqual(traces["tcp"]["distance"], 7)
+            self.assertEqual([hop["address"] for hop in hops],
+                             [self.chain.address(version, each) for each in range(1, 7)] + [self.chain.target(version)])
+            self.assertTrue(all(hop["flows"] >= 6 for hop in hops), hops)
+            self.assertEqual(answer["method"], "plain_sockets")
+            for said in ("CAP_NET_RAW", "MPLS", "whole connection"):
+                self.assertIn(said, answer["fallback"])
+            answer, traces, hops = self.ask(version, protocols="udp,icmp", unprivileged=True)
+            self.assertEqual((traces["udp"]["outcome"], traces["udp"]["distance"]), ("clean", 7), answer["words"])
+            self.assertEqual({hop["address"] for hop in hops},
+                             {self.chain.address(version, each) for each in range(1, 7)} | {self.chain.target(version)})
+            self.assertEqual(traces["icmp"]["outcome"], "not_tried")
+            self.assertIn("ping_group_range", answer["words"])
+        self.chain.host.sysctl("net.ipv4.ping_group_range", "65534 65534")
+        for version in FAMILIES:
+            answer, traces, _ = self.ask(version, protocols="icmp", unprivileged=True)
+            self.assertEqual((answer["outcome"], traces["icmp"]["distance"]), ("clean", 7), answer["words"])
+        self.assertEqual(self.listener.received, b"")
+
+    def test_loss_without_privilege(self):
+        self.chain.silence(2)
+        self.chain.lossy(4, 35)
+        answer, traces, _ = self.ask(4, unprivileged=True)
+        self.assertEqual(answer["outcome"], "loss", answer["words"])
+        # Hop 4 itself may have had no answer through, by chance.
+        self.assertIn(traces["tcp"]["loss_begins_ttl"], (4, 5), answer["words"])
+
+    def test_a_name_means_each_of_its_addresses(self):
+        self.addCleanup(hosts_file(self.chain.host, both=(self.chain.server4, self.chain.server6)))
+        answer = probe(self.chain.host, "trace", "both:%d" % PORT, server=self.chain.address(4, 1))
+        self.assertEqual({(row["target"], row["outcome"], row["distance"]) for row in answer["tables"]["probe_trace"]},
+                         {(self.chain.server4, "clean", 7), (self.chain.server6, "clean", 7)}, answer["words"])
+        self.assertIn("both is %s (hosts file)" % self.chain.server4, answer["words"])
+        answer = probe(self.chain.host, "gateway", "both", server=self.chain.address(4, 1))
+        self.assertEqual({row["gateway"] for row in answer["tables"]["probe_gateway"]},
+                         {self.chain.address(4, 1), self.chain.address(6, 1)}, answer["words"])
+        answer = probe(self.chain.host, "gateway", "both", server=self.chain.address(4, 1), family=4)
+        self.assertEqual([row["gateway"] for row in answer["tables"]["probe_gateway"]], [self.chain.address(4, 1)])
 
     def test_carried_loss_and_where_it_begins(self):
         """C04: silent hops, one that answers badly, and loss that begins behind it and stays."""
@@ -212,6 +256,8 @@ class EqualPaths(unittest.TestCase):
             self.assertEqual({hop["address"] for hop in hops if hop["ttl"] == 2}, self.middle(version), answer["words"])
             self.assertFalse(any(hop["per_packet"] for hop in hops), "flows keep their path")
             self.assertEqual(answer["outcome"], "clean")
+        answer = probe(self.lab.host, "trace", bracketed(SERVER[4], PORT), unprivileged=True)
+        self.assertEqual({hop["address"] for hop in answer["tables"]["probe_hops"] if hop["ttl"] == 2}, self.middle(4), answer["words"])
 
     def test_where_failing_flows_stop(self):
         for version in FAMILIES:
@@ -228,5 +274,5 @@ class EqualPaths(unittest.TestCase):
 
 if __name__ == "__main__":
     support.need_root()
-    support.need_programs("nft")
+    support.need_programs("nft", "setpriv")
     support.main()

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/probe/hosts_file.h"
 #include "core/probe/resolve.h"
 
 namespace hostcheck::probe {

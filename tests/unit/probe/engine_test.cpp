@@ -37,10 +37,7 @@ World world;
 // Sends datagrams to a socket that returns them, one a turn, and waits for each.
 Task<void> echo(Context& context) {
   const auto count = context.number("count", 1, 1, 1000);
-  if (!count) {
-    context.result.error = count.error().message();
-    co_return;
-  }
+  if (!count) co_return context.fail(count.error());
   auto fd = context.socket(AF_INET, SOCK_DGRAM, 0);
   if (!fd) co_return;
   Socket socket(context.io, std::move(*fd));
@@ -244,7 +241,18 @@ TEST_F(EngineTest, NamesWhatIsWrongWithAnAsk) {
   const auto results = run({ask("ecko"), ask("echo", {{"cuont", "1"}}), {"echo", "x", "elsewhere", {}, {}}});
   EXPECT_THAT(results[0].error, AllOf(HasSubstr("no such kind"), HasSubstr("echo")));
   EXPECT_THAT(results[1].error, AllOf(HasSubstr("no such argument"), HasSubstr("count")));
-  EXPECT_THAT(results[2].error, HasSubstr("no namespace elsewhere"));
+  EXPECT_THAT(results[2].error, HasSubstr("elsewhere: no such namespace"));
+}
+
+TEST_F(EngineTest, TellsAnAskThatCannotBeUsedFromAProbeThatFailed) {
+  Engine engine(limits_, {here_}, kKinds);
+  const std::vector<Ask> asks = {ask("echo", {{"count", "many"}}), ask("thrower"), ask("many")};
+  engine.run(asks, facts_);
+  const auto& results = facts_.rows<facts::ProbeResult>();
+  EXPECT_THAT(results[0].error, AllOf(HasSubstr("count=many"), HasSubstr("from 1 to 1000")));
+  EXPECT_TRUE(engine.is_unusable(results[0].id));
+  EXPECT_FALSE(engine.is_unusable(results[1].id));
+  EXPECT_FALSE(engine.is_unusable(results[2].id));
 }
 
 TEST_F(EngineTest, KeepsAnExceptionInItsRow) {

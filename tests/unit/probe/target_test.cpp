@@ -17,6 +17,13 @@ TEST(Target, IsReadAsPeopleWriteIt) {
   EXPECT_FALSE(parse_target("[2001:db8::1]")->port);
 }
 
+TEST(Target, IsNoNameWithCharactersThatNoNameHas) {
+  EXPECT_EQ(parse_target("fe80::1%eth0")->host, "fe80::1%eth0");
+  for (const char* wrong : {"2001:db8::zz", "2001:db8:::1", "a b", "a b:80", "http://db.example", "db/x"}) {
+    EXPECT_FALSE(parse_target(wrong)) << wrong;
+  }
+}
+
 TEST(Target, NamesWhatIsWrong) {
   for (const char* wrong :
        {"", ":443", "host:", "host:0", "host:65536", "host:x", "[2001:db8::1", "[name]:1", "[::1]443"}) {
