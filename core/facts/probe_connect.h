@@ -27,6 +27,8 @@ struct ProbeConnect {
   IpAddress local_address;
   std::uint16_t local_port = 0;  // of the last try
   bool own_address = false;      // of this namespace
+  IpAddress next_hop;            // of "unreachable": whom the link has to find; empty where that is not why
+  std::string next_hop_state;    // of its neighbour entry: "failed", "incomplete"
   std::string words;
   static const TableInfo& table();
 };

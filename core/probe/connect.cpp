@@ -138,6 +138,10 @@ void keep_rows(Context& context, const std::string& name, std::uint16_t port, co
     row.local_address = each.made.local_address;
     row.local_port = each.made.local_port;
     row.own_address = each.own;
+    if (each.made.unfound) {
+      row.next_hop = each.made.unfound->address;
+      row.next_hop_state = facts::name_of(each.made.unfound->state);
+    }
     row.words = each.made.words;
     rows.push_back(std::move(row));
   }

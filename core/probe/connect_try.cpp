@@ -130,6 +130,16 @@ Task<bool> try_once(Context& context, const kernel::SocketAddress& to, const IpA
   co_return true;
 }
 
+// A SYN waits in this host until the link has found the next hop, and the kernel gives that up only after some seconds.
+void note_next_hop(const Context& context, const IpAddress& to, std::uint16_t port, Connected& out) {
+  if (out.outcome != ConnectOutcome::timed_out && out.outcome != ConnectOutcome::unreachable) return;
+  out.unfound = unfound_next_hop(context, {out.local_address, out.local_port, to, port});
+  if (!out.unfound) return;
+  const std::string words = words_of(*out.unfound, to);
+  out.by += (out.by.empty() ? "" : "; ") + words;
+  out.outcome = ConnectOutcome::unreachable;
+}
+
 std::string words_of(const Connected& made) {
   const std::string time = made.time_ms ? fmt::format(" after {:.1f} ms", *made.time_ms) : "";
   const std::string by = made.by.empty() ? "" : ": " + made.by;
@@ -169,6 +179,7 @@ Task<Connected> connect_to(Context& context, IpAddress address, std::uint16_t po
   for (int each = 0; each < kTries; ++each) {
     if (co_await try_once(context, to, address, out)) break;
   }
+  note_next_hop(context, address, port, out);
   out.words = words_of(out);
   co_return out;
 }

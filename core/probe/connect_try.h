@@ -7,6 +7,7 @@
 
 #include "core/base/address.h"
 #include "core/probe/context.h"
+#include "core/probe/next_hop.h"
 
 namespace hostcheck::probe {
 
@@ -32,6 +33,7 @@ struct Connected {
   std::optional<double> time_ms;
   IpAddress local_address;
   std::uint16_t local_port = 0;
+  std::optional<UnfoundHop> unfound;  // of unreachable, where that is why
   std::string words;
 };
 

@@ -147,6 +147,20 @@ class Connect(WithLab):
         for address in ("10.99.0.9", "fd99::9"):
             self.assertEqual(self.outcomes(bracketed(address, 80))[address][0], "no_route")
 
+    def test_names_the_next_hop_that_is_not_found(self):
+        for onlink, behind, protocol in (("10.90.0.99", "10.99.0.9", "ARP"), ("fd90::99", "fd99::9", "NDP")):
+            self.lab.host.ip("route", "add", behind, "via", onlink)
+            for address in (onlink, behind, behind):
+                told = probe(self.lab.host, "connect", bracketed(address, 80), unprivileged=address == behind)
+                row = told["tables"]["probe_connects"][0]
+                self.assertEqual((row["outcome"], row["next_hop"]), ("unreachable", onlink), told)
+                self.assertIn(row["next_hop_state"], ("incomplete", "failed"))
+                self.assertIn("%s on eth0 is not found: nobody answers %s for it (neighbour entry %s)"
+                              % (onlink, protocol, row["next_hop_state"]), told["words"])
+        # One that ICMP refuses has a next hop that is found.
+        told = probe(self.lab.host, "connect", "10.99.1.9:80")
+        self.assertEqual([(row["outcome"], row["next_hop"]) for row in told["tables"]["probe_connects"]], [("unreachable", None)])
+
     def test_counts_the_syns_that_left(self):
         self.lab.rules(self.lab.server, "input", "tcp dport 81 drop")
         counted = self.lab.count("tcp dport 81")
