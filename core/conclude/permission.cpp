@@ -70,6 +70,7 @@ std::optional<std::string> Permission::refusal(const probe::Ask& ask) {
   if (!free && !may_reach(ask.netns, target->host)) {
     return refused(target->host, target->port ? ask.target : with_any_port(target->host));
   }
+  if (ask.kind == "listener" && ask.args.contains("send")) return "data of an application is only sent by hand";
   for (const auto& [name, value] : ask.args) {
     if (ask.kind == "dns" && name == "address") continue;  // looked for in the answers
     for (std::size_t at = 0; at <= value.size();) {

@@ -25,7 +25,7 @@ class Permission {
 
   // Why the ask may not be sent; nullopt where it may. Each address in its target and its arguments is judged: a probe
   // of kind dns may ask for any name and look for any address, but only at a resolver of the host; "all" means next
-  // hops and own addresses.
+  // hops and own addresses. One that sends data of an application (listener send=) may not be sent at all.
   [[nodiscard]] std::optional<std::string> refusal(const probe::Ask& ask);
 
  private:

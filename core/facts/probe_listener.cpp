@@ -13,7 +13,8 @@ const TableInfo& ProbeListener::table() {
           .column<&P::outcome>(
               "outcome", "", "sock_diag, connect(2)",
               "accepting; slow; not_accepting: the first in the queue stayed there; overflow: the queue "
-              "is full or drops; closed: nobody listens; no_answer: a connect got none; deferred: the "
+              "is full or drops; closed: nobody listens; no_answer: a connect got none; no_reply: it accepts, and "
+              "nothing came back for what send= sent; deferred: the "
               "listener waits for data before it accepts (TCP_DEFER_ACCEPT); unclear")
           .column<&P::listeners>("listeners", "sockets", "sock_diag", "Sockets that take connections to it")
           .column<&P::queue_before>("queue_before", "connections", "sock_diag idiag_rqueue",
@@ -37,6 +38,10 @@ const TableInfo& ProbeListener::table() {
                                         "Median time from established to accepted")
           .column<&P::accept_max_ms>("accept_max_ms", "ms", "sock_diag inode",
                                      "Longest time from established to accepted")
+          .column<&P::sent_bytes>("sent_bytes", "bytes", "send(2)", "Data that send= had sent; NULL: none was")
+          .column<&P::answer_ms>("answer_ms", "ms", "CLOCK_MONOTONIC",
+                                 "From then to the first byte that came back, a greeting or an answer; NULL: none came")
+          .column<&P::answer>("answer", "", "recv(2)", "First line of what came back, up to 80 bytes")
           .build();
   return info;
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "core/base/address.h"
 #include "core/base/text_pool.h"
@@ -15,8 +16,8 @@ struct ProbeListener {
   Symbol netns;
   IpAddress address;
   std::uint16_t port = 0;
-  Symbol outcome;               // "accepting", "slow", "not_accepting", "overflow", "closed", "no_answer", "deferred",
-                                // "unclear"
+  Symbol outcome;  // "accepting", "slow", "not_accepting", "overflow", "closed", "no_answer", "no_reply", "deferred",
+                   // "unclear"
   std::uint32_t listeners = 0;  // sockets that take connections to the address and port
   // Of these listeners together; absent without one.
   std::optional<std::uint32_t> queue_before, queue_limit, queue_after, queue_max;
@@ -27,6 +28,9 @@ struct ProbeListener {
   std::uint32_t connects = 0;
   std::uint32_t accepted = 0;
   std::optional<double> accept_median_ms, accept_max_ms;
+  std::optional<std::uint32_t> sent_bytes;  // of send=, on the first connection
+  std::optional<double> answer_ms;          // from then to the first byte that came back
+  std::string answer;                       // the first line of that, as far as it can be printed
   static const TableInfo& table();
 };
 

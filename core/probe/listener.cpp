@@ -9,12 +9,11 @@
 
 #include "core/facts/probe_listener.h"
 #include "core/kernel/error_queue.h"
-#include "core/kernel/local_addresses.h"
 #include "core/kernel/socket_address.h"
 #include "core/probe/gateway_judge.h"
 #include "core/probe/kind.h"
+#include "core/probe/listener_settings.h"
 #include "core/probe/listener_watch.h"
-#include "core/probe/target.h"
 
 namespace hostcheck::probe {
 namespace {
@@ -28,64 +27,24 @@ constexpr auto kCloseTime = 200ms;
 // The last ACK of a handshake of this host with itself takes microseconds.
 constexpr auto kDeferred = 300ms;
 
-struct Settings {
-  ListenerTarget target;
-  std::int64_t connects = 3;
-  std::int64_t patience_ms = 3000;
-  std::int64_t slow_ms = 200;
-};
+constexpr std::size_t kAnswerShown = 80;
 
-Error wrong(const Context& context, std::string_view detail) {
-  return make_error(ErrorCode::invalid, "probe listener", context.ask.target, detail);
+double milliseconds_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
 
-bool is_local(const std::vector<IpAddress>& own, const IpAddress& address) {
-  if (address.is_loopback()) return true;
-  return std::find(own.begin(), own.end(), address) != own.end();
-}
-
-Result<ListenerTarget> target_of(const Context& context) {
-  const auto parsed = parse_target(context.ask.target);
-  if (!parsed) return unexpected(parsed.error());
-  const auto address = IpAddress::parse(parsed->host);
-  if (!address || !parsed->port) return unexpected(wrong(context, "must be ADDRESS:PORT of this host"));
-  if (address->is_any()) {  // what listens on all addresses listens on loopback's
-    return ListenerTarget{*IpAddress::parse(address->family() == Family::ipv4 ? "127.0.0.1" : "::1"), *parsed->port};
+std::string first_line(std::string_view text) {
+  std::string out;
+  for (const char each : text.substr(0, text.find_first_of("\r\n"))) {
+    out += each >= ' ' && each <= '~' ? each : '.';
   }
-  const auto own = [&]() -> Result<std::vector<IpAddress>> {
-    const auto scope = kernel::NetnsScope::enter(context.netns());
-    if (!scope) return unexpected(scope.error());
-    return kernel::local_addresses();
-  }();
-  if (!own) return unexpected(own.error());
-  if (!is_local(*own, *address))
-    return unexpected(wrong(context, "is no address of this host: only own listeners are asked"));
-  return ListenerTarget{*address, *parsed->port};
-}
-
-Result<Settings> settings_of(const Context& context) {
-  Settings settings;
-  const auto target = target_of(context);
-  if (!target) return unexpected(target.error());
-  settings.target = *target;
-  const auto take = [&](std::string_view name, std::int64_t least, std::int64_t most,
-                        std::int64_t& into) -> Result<void> {
-    const auto value = context.number(name, into, least, most);
-    if (!value) return unexpected(value.error());
-    into = *value;
-    return {};
-  };
-  for (const auto& taken :
-       {take("connects", 0, 10, settings.connects), take("patience_ms", 100, 10'000, settings.patience_ms),
-        take("slow_ms", 1, 10'000, settings.slow_ms)}) {
-    if (!taken) return unexpected(taken.error());
-  }
-  return settings;
+  return out;
 }
 
 class Probe {
  public:
-  Probe(Context& context, const Settings& settings) : context_(context), settings_(settings), target_(settings.target) {
+  Probe(Context& context, const ListenerSettings& settings)
+      : context_(context), settings_(settings), target_(settings.target) {
     row_.probe = context.result.id;
     row_.netns = context.result.netns;
     row_.address = target_.address;
@@ -114,7 +73,7 @@ class Probe {
   bool look() {
     const auto seen = look_at_queue(context_.netns(), target_);
     if (!seen) {
-      context_.result.error = seen.error().message();
+      context_.fail(seen.error());
       return false;
     }
     looks_.push_back(*seen);
@@ -171,16 +130,29 @@ class Probe {
     }
     if (row_.accepted == 0) co_return finish("unclear", where_ + " listens; the time was too short to connect");
     const bool slow = *delays_.median() >= static_cast<double>(settings_.slow_ms);
-    finish(slow ? "slow" : "accepting",
-           fmt::format("{} accepted {} of {} connections, each within {:.1f} ms ({:.1f} ms at the median)", where_,
-                       row_.accepted, row_.connects, *delays_.max(), *delays_.median()));
+    const bool unanswered = row_.sent_bytes && !row_.answer_ms;
+    finish(unanswered ? "no_reply"
+           : slow     ? "slow"
+                      : "accepting",
+           fmt::format("{} accepted {} of {} connections, each within {:.1f} ms ({:.1f} ms at the median){}", where_,
+                       row_.accepted, row_.connects, *delays_.max(), *delays_.median(), answer_words()));
+  }
+
+  [[nodiscard]] std::string answer_words() const {
+    if (!row_.sent_bytes) return "";
+    const std::string sent = fmt::format("{} byte{}", *row_.sent_bytes, *row_.sent_bytes == 1 ? "" : "s");
+    if (row_.answer_ms) {
+      return fmt::format("; {} were sent, and the first byte came back after {:.1f} ms: \"{}\"", sent, *row_.answer_ms,
+                         row_.answer);
+    }
+    return fmt::format("; {} were sent, and nothing came back within {} ms", sent, settings_.patience_ms);
   }
 
   // True when it was accepted. Else the outcome is told.
   Task<bool> connect_once() {
     auto fd = context_.socket(kernel::domain_of(target_.address), SOCK_STREAM, IPPROTO_TCP);
     if (!fd) {
-      context_.result.error = fd.error().message();
+      context_.fail(fd.error());
       co_return false;
     }
     Socket socket(context_.io, std::move(*fd));
@@ -210,29 +182,52 @@ class Probe {
     }
   }
 
-  Task<bool> wait_until_accepted(Socket& socket) {
-    const auto own = kernel::local_endpoint(socket.fd());
-    if (!own) {
-      context_.result.error = own.error().message();
-      co_return false;
-    }
+  // Sends what is to be sent and waits for the first byte that comes back.
+  Task<void> hear_answer(Socket& socket) {
+    const ssize_t sent = ::send(socket.fd(), settings_.send.data(), settings_.send.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    row_.sent_bytes = static_cast<std::uint32_t>(std::max<ssize_t>(sent, 0));
+    const auto start = Clock::now();
+    if (!co_await socket.readable(context_.within(std::chrono::milliseconds(settings_.patience_ms)))) co_return;
+    std::array<char, kAnswerShown> bytes{};
+    const ssize_t got = ::recv(socket.fd(), bytes.data(), bytes.size(), MSG_PEEK | MSG_DONTWAIT);
+    if (got <= 0) co_return;
+    row_.answer_ms = milliseconds_since(start);
+    row_.answer = first_line({bytes.data(), static_cast<std::size_t>(got)});
+  }
+
+  // Until it is accepted, or long enough. nullopt: the kernel could not be asked, which the result says.
+  Task<void> watch_accept(kernel::Endpoint own, std::optional<AcceptState>& state, double& waited_ms) {
     const auto start = Clock::now();
     const auto until = context_.within(std::chrono::milliseconds(settings_.patience_ms));
     auto pause = 1ms;
-    AcceptState state = AcceptState::waiting;
     while (true) {
-      const auto seen = look_at_connection(context_.netns(), target_, own->address, own->port);
+      const auto seen = look_at_connection(context_.netns(), target_, own.address, own.port);
       if (!seen) {
-        context_.result.error = seen.error().message();
-        co_return false;
+        state.reset();
+        co_return context_.fail(seen.error());
       }
       state = *seen;
-      if (state == AcceptState::accepted || state == AcceptState::gone || Clock::now() >= until) break;
-      if (state == AcceptState::deferred && Clock::now() - start >= kDeferred) break;
+      waited_ms = milliseconds_since(start);
+      if (state == AcceptState::accepted || state == AcceptState::gone || Clock::now() >= until) co_return;
+      if (state == AcceptState::deferred && Clock::now() - start >= kDeferred) co_return;
       co_await context_.sleep_until(std::min(until, Clock::now() + pause));
       pause = std::min<std::chrono::milliseconds>(2 * pause, 100ms);
     }
-    const double waited = std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+  }
+
+  Task<bool> wait_until_accepted(Socket& socket) {
+    const auto own = kernel::local_endpoint(socket.fd());
+    if (!own) {
+      context_.fail(own.error());
+      co_return false;
+    }
+    std::optional<AcceptState> state;
+    double waited = 0;
+    std::vector<Task<void>> tasks;
+    tasks.push_back(watch_accept(*own, state, waited));
+    if (row_.connects == 1 && !settings_.send.empty()) tasks.push_back(hear_answer(socket));
+    co_await context_.together(std::move(tasks));
+    if (!state) co_return false;
     // One whose other end has gone was accepted and closed; one that never was at this port went elsewhere.
     const bool elsewhere = state == AcceptState::gone && !closed_by_peer(socket);
     co_await close_cleanly(socket);
@@ -298,7 +293,7 @@ class Probe {
   }
 
   Context& context_;
-  const Settings& settings_;
+  const ListenerSettings& settings_;
   const ListenerTarget target_;
   std::string where_;
   ProbeListener row_;
@@ -308,19 +303,21 @@ class Probe {
 
 Task<void> run(Context& context) {
   (void)context.out.rows<ProbeListener>();
-  const auto settings = settings_of(context);
+  const auto settings = listener_settings(context);
   if (!settings) {
-    context.result.error = settings.error().message();
+    context.fail(settings.error());
     co_return;
   }
   Probe probe(context, *settings);
   co_await probe.run();
 }
 
-constexpr std::array<std::string_view, 3> kArgs = {
-    "connects=connections to make while nobody waits, 3",
-    "patience_ms=how long a connection may wait before the program is said not to accept, 3000",
-    "slow_ms=from how long on it is slow to accept, 200",
+constexpr std::array<std::string_view, 4> kArgs = {
+    "connects=connections to make while nobody waits, 0 to 10 (3)",
+    "patience_ms=how long a connection may wait before the program is said not to accept, 100 to 10000 (3000)",
+    "slow_ms=from how long on it is slow to accept, 1 to 10000 (200)",
+    "send=data for the program, sent once, on the first connection, as if by a client: how soon the first byte comes "
+    "back; \\r \\n \\t \\\\ \\xHH stand for bytes (none is sent)",
 };
 constexpr std::array<std::string_view, 1> kTables = {"probe_listener"};
 

@@ -126,6 +126,24 @@ class Listeners(unittest.TestCase):
         answer, row = self.listener(patience_ms=1000)
         self.assertEqual((row["outcome"], row["connects"], row["accepted"]), ("unclear", 1, 0), answer)
 
+    def test_data_is_sent_only_where_it_is_given(self):
+        process = self.start(program=DUAL)
+        answer, row = self.listener(connects=2, send="HELO x\\r\\n")
+        self.assertEqual((row["outcome"], row["accepted"], row["sent_bytes"], row["answer"]),
+                         ("accepting", 2, 8, "220 welcome"), answer)
+        self.assertLess(row["answer_ms"], 1000)
+        self.assertIn("8 bytes were sent, and the first byte came back after", answer["words"])
+        # On the first connection and on no other.
+        self.assertEqual([process.stdout.readline() for _ in range(2)], ["8\n", "0\n"])
+        answer, row = self.listener(connects=1)
+        self.assertEqual((row["sent_bytes"], row["answer_ms"], row["answer"]), (None, None, None), answer)
+
+    def test_one_that_takes_data_and_says_nothing(self):
+        self.start(program=DEFERRING)
+        answer, row = self.listener(connects=1, patience_ms=700, send="x")
+        self.assertEqual((row["outcome"], row["accepted"], row["sent_bytes"], row["answer_ms"]), ("no_reply", 1, 1, None), answer)
+        self.assertIn("nothing came back within 700 ms", answer["words"])
+
     def test_a_port_where_nobody_listens(self):
         answer, row = self.listener()
         self.assertEqual((row["outcome"], row["listeners"], row["connects"]), ("closed", 0, 0), answer)

@@ -94,6 +94,12 @@ NamedTarget target(std::string_view text) {
   return {std::string(text), *probe::parse_target(text)};
 }
 
+TEST(Permission, DataOfAnApplicationIsNeverSentForACheck) {
+  Permission allowed = permission();
+  EXPECT_FALSE(allowed.refusal(ask("listener", "127.0.0.1:80", {{"connects", "1"}})));
+  EXPECT_TRUE(allowed.refusal(ask("listener", "127.0.0.1:80", {{"send", "GET /"}})));
+}
+
 TEST(TargetPlan, EachAskIsGivenOnceAndAnAddressWithoutAWayGetsNone) {
   const facts::Facts nothing;
   TargetPlan plan({target("192.0.2.7:443"), target("192.0.2.8:443")}, ProbeMode::modest, "ns",
@@ -116,6 +122,19 @@ TEST(TargetPlan, ANameWithoutAPortIsAskedOfTheNameServers) {
   const facts::Facts nothing;
   TargetPlan plan({target("db.example")}, ProbeMode::modest, "ns", [](const IpAddress&) { return Way::onward; });
   EXPECT_THAT(names(plan.next(nothing)), ElementsAre("dns db.example"));
+}
+
+TEST(TargetPlan, ANameInTheHostsFileNeedsNoNameServer) {
+  const facts::Facts nothing;
+  const auto hosts = [](const std::string& name) {
+    return name == "db.example" ? std::vector{address("192.0.2.7"), address("2001:db8::7")} : std::vector<IpAddress>{};
+  };
+  const auto onward = [](const IpAddress&) { return Way::onward; };
+  TargetPlan plan({target("db.example"), target("web.example")}, ProbeMode::modest, "ns", onward, hosts);
+  EXPECT_THAT(names(plan.next(nothing)), ElementsAre("gateway 192.0.2.7", "gateway 2001:db8::7", "dns web.example"));
+  TargetPlan off({target("db.example:443")}, ProbeMode::off, "ns", onward, hosts);
+  EXPECT_THAT(off.addresses_of(off.targets().front(), nothing),
+              ElementsAre(address("192.0.2.7"), address("2001:db8::7")));
 }
 
 facts::PolicyRule policy(facts::Facts& facts, std::uint32_t priority, std::uint32_t table) {
