@@ -143,10 +143,12 @@ Result<void> PlainWire::connect_from(const Quoted& quoted, std::uint8_t ttl) {
   const linger at_once{1, 0};  // closed by RST: the source port is free again
   (void)::setsockopt(fd->get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
   const kernel::SocketAddress to = kernel::socket_address(target(), quoted.ports.destination);
-  const bool begun = ::connect(fd->get(), to.get(), to.length) == 0 || errno == EINPROGRESS || errno == ECONNREFUSED;
-  if (!begun) return unexpected(errno_error(errno, "connect", target().to_string()));
+  const int failed = ::connect(fd->get(), to.get(), to.length) == 0 ? 0 : errno;
+  if (failed != 0 && failed != EINPROGRESS && failed != ECONNREFUSED) {
+    return unexpected(errno_error(failed, "connect", target().to_string()));
+  }
   if (const auto watched = watch(fd->get(), EPOLLIN | EPOLLOUT); !watched) return unexpected(watched.error());
-  attempts_.emplace(quoted.ports.source, Attempt{std::move(*fd), quoted});
+  attempts_.emplace(quoted.ports.source, Attempt{std::move(*fd), quoted, failed == ECONNREFUSED ? failed : 0});
   return {};
 }
 
@@ -261,7 +263,7 @@ bool PlainWire::read_attempt(const Attempt& attempt, std::vector<Answer>& out) c
     out.push_back(answer_of(**error, attempt.quoted));
     return true;
   }
-  const int failed = kernel::take_error(attempt.fd.get());
+  const int failed = attempt.failed != 0 ? attempt.failed : kernel::take_error(attempt.fd.get());
   if (failed != 0 && failed != ECONNREFUSED && failed != ECONNRESET) return true;  // of this host: nobody answered
   Answer answer;
   answer.at_ns = realtime_ns();

@@ -43,6 +43,7 @@ class PlainWire final : public Wire {
   struct Attempt {
     UniqueFd fd;
     Quoted quoted;
+    int failed = 0;  // errno of a connect that failed at once
   };
 
   PlainWire(const Context& context, const IpAddress& target, const WayOut& way, std::string why)

@@ -27,7 +27,8 @@ Seen seen;
 
 Task<void> collect(Wire& wire, std::size_t wanted) {
   const auto until = Clock::now() + std::chrono::seconds(5);
-  while (seen.answers.size() < wanted && co_await wire.readable(until)) {
+  while (seen.answers.size() < wanted) {
+    if (!co_await wire.readable(until)) co_return;
     for (Answer& each : wire.read()) seen.answers.push_back(std::move(each));
   }
 }
