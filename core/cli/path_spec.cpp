@@ -40,8 +40,8 @@ constexpr const char* kNotes =
     "\n"
     "Each step says where the kernel tells it. The packet filter's rules are walked as far as they can\n"
     "be decided without the packet itself; where a rule cannot be, the step says so. Without --probe off\n"
-    "the next hop is asked and the port is connected to. A name is looked for in the hosts file and, with\n"
-    "a port or where it is not there, asked of this host's name servers.\n"
+    "the next hop is asked and the port is connected to. A name is looked for in the hosts file; with a\n"
+    "port, or where it is not there, this host's name servers are asked.\n"
     "Exit status: 0 every address has a way and nothing was found; 1 one has none, or a warning was\n"
     "found; 3 the journey could not be told; 64 wrong usage.";
 

@@ -131,11 +131,14 @@ Task<bool> try_once(Context& context, const kernel::SocketAddress& to, const IpA
 }
 
 // A SYN waits in this host until the link has found the next hop, and the kernel gives that up only after some seconds.
-void note_next_hop(const Context& context, const IpAddress& to, std::uint16_t port, Connected& out) {
+// before: the next hop when the first SYN was sent; of equal ones the source port decides.
+void note_next_hop(const Context& context, const Flow& flow, const std::optional<Hop>& before, Connected& out) {
   if (out.outcome != ConnectOutcome::timed_out && out.outcome != ConnectOutcome::unreachable) return;
-  out.unfound = unfound_next_hop(context, {out.local_address, out.local_port, to, port});
+  for (const auto& hop : {before, next_hop_of(context, flow)}) {
+    if (hop && !out.unfound) out.unfound = if_unfound(context, *hop);
+  }
   if (!out.unfound) return;
-  const std::string words = words_of(*out.unfound, to);
+  const std::string words = words_of(*out.unfound, flow.destination);
   out.by += (out.by.empty() ? "" : "; ") + words;
   out.outcome = ConnectOutcome::unreachable;
 }
@@ -176,10 +179,11 @@ std::string_view name_of(ConnectOutcome outcome) {
 Task<Connected> connect_to(Context& context, IpAddress address, std::uint16_t port, std::uint32_t scope) {
   Connected out;
   const auto to = kernel::socket_address(address, port, scope);
+  const auto before = next_hop_of(context, {IpAddress{}, 0, address, port});
   for (int each = 0; each < kTries; ++each) {
     if (co_await try_once(context, to, address, out)) break;
   }
-  note_next_hop(context, address, port, out);
+  note_next_hop(context, {out.local_address, out.local_port, address, port}, before, out);
   out.words = words_of(out);
   co_return out;
 }

@@ -12,7 +12,7 @@ namespace hostcheck::probe {
 
 using facts::NeighbourState;
 
-std::optional<UnfoundHop> unfound_next_hop(const Context& context, const Flow& flow) {
+std::optional<Hop> next_hop_of(const Context& context, const Flow& flow) {
   kernel::RouteQuery query;
   query.dst = flow.destination;
   query.src = flow.source;
@@ -22,11 +22,13 @@ std::optional<UnfoundHop> unfound_next_hop(const Context& context, const Flow& f
   const auto found = kernel::look_up_route(context.netns(), query);
   if (!found || found->error != 0 || found->route.hops.empty() || kernel::is_local(found->route)) return std::nullopt;
   const kernel::LookedUpHop& hop = found->route.hops.front();
-  UnfoundHop out;
-  out.address = hop.gateway.empty() ? flow.destination : hop.gateway;
-  const auto entry = kernel::find_neighbour(context.netns(), hop.ifindex, out.address);
+  return Hop{hop.gateway.empty() ? flow.destination : hop.gateway, hop.ifindex};
+}
+
+std::optional<UnfoundHop> if_unfound(const Context& context, const Hop& hop) {
+  const auto entry = kernel::find_neighbour(context.netns(), hop.ifindex, hop.address);
   if (!entry || !*entry) return std::nullopt;
-  out.state = (*entry)->state;
+  UnfoundHop out{hop.address, "", (*entry)->state};
   if (out.state != NeighbourState::failed && out.state != NeighbourState::incomplete) return std::nullopt;
   if (const auto fd = context.socket(AF_INET, SOCK_DGRAM, 0)) {
     out.ifname = kernel::interface_name_at(fd->get(), hop.ifindex).value_or("");

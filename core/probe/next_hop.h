@@ -25,9 +25,17 @@ struct Flow {
   std::uint16_t destination_port = 0;
 };
 
-// The next hop of the flow's route, where its neighbour entry is failed or incomplete: ARP or NDP has asked for it and
-// has no answer. nullopt in every other case, and where the kernel cannot be asked.
-[[nodiscard]] std::optional<UnfoundHop> unfound_next_hop(const Context& context, const Flow& flow);
+struct Hop {
+  IpAddress address;  // the gateway, or the destination itself on-link
+  std::uint32_t ifindex = 0;
+};
+
+// The next hop of the flow's route now. nullopt where there is none and where the kernel cannot be asked. IPv6 leaves a
+// route whose next hop was not found for a less specific one (fib6_table_lookup): ask before the flow begins.
+[[nodiscard]] std::optional<Hop> next_hop_of(const Context& context, const Flow& flow);
+// Where the hop's neighbour entry is failed or incomplete: ARP or NDP has asked for it and has no answer. nullopt in
+// every other case, and where the kernel cannot be asked.
+[[nodiscard]] std::optional<UnfoundHop> if_unfound(const Context& context, const Hop& hop);
 
 // "next hop 10.0.0.1 on eth0 is not found: nobody answers ARP for it (neighbour entry failed)"
 [[nodiscard]] std::string words_of(const UnfoundHop& hop, const IpAddress& destination);

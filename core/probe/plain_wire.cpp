@@ -6,10 +6,12 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "core/facts/socket.h"
 #include "core/kernel/packet_socket.h"
 #include "core/kernel/socket_address.h"
 
@@ -28,6 +30,13 @@ Result<void> set_option(int fd, int level, int name, int value) {
 std::uint32_t mark_in(std::span<const std::uint8_t> data) {
   return static_cast<std::uint32_t>(data[0]) << 24U | static_cast<std::uint32_t>(data[1]) << 16U |
          static_cast<std::uint32_t>(data[2]) << 8U | data[3];
+}
+
+// Whether the kernel has repeated the SYN.
+bool sent_again(int fd) {
+  facts::TcpInfo info{};
+  socklen_t length = sizeof info;
+  return ::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 && info.total_retrans > 0;
 }
 
 bool is_icmp(const kernel::SocketError& error) {
@@ -251,10 +260,11 @@ void PlainWire::read_echoes(std::uint16_t id, int fd, std::vector<Answer>& out) 
   }
 }
 
-// True when it has ended.
+// True when it has ended. An answer to a SYN that the kernel sent again says that the first was lost.
 bool PlainWire::read_attempt(const Attempt& attempt, std::vector<Answer>& out) const {
   pollfd look{attempt.fd.get(), POLLIN | POLLOUT, 0};
   if (::poll(&look, 1, 0) <= 0 || look.revents == 0) return false;
+  if (sent_again(attempt.fd.get())) return true;
   std::array<std::uint8_t, 2048> buffer{};
   for (int reads = 0; reads < kMostReads; ++reads) {
     const auto error = kernel::read_error(attempt.fd.get(), buffer);

@@ -230,6 +230,12 @@ void read_loss(const TraceView& view, TraceReading& out) {
   out.outcome = "loss";
   out.words = fmt::format("{} of the packets that are sent to {} by {} are lost", loss_words(out.count),
                           view.target.to_string(), what(view));
+  if (view.whole_connections) {
+    out.words +=
+        "; where it begins is not told: by whole connections the target loses more than the way does, since the lost "
+        "end of one makes the next from its port fail";
+    return;
+  }
   const Place place = place_of_loss(hops, out.count);
   if (hops.empty()) {
     out.words += "; where it begins cannot be told: no router answers";

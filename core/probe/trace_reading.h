@@ -42,6 +42,9 @@ struct TraceView {
   std::vector<TracedHop> hops;            // by ttl
   std::vector<TracedFlow> flows;
   IpAddress refused_by;  // a router that says that it does not let them pass
+  // Sent as whole connections: where the end of one is lost, the next SYN from its port fails too, so that the target
+  // looks worse than the way to it.
+  bool whole_connections = false;
 };
 
 struct TraceReading {

@@ -309,6 +309,21 @@ TraceRun::Sent TraceRun::watch() {
   co_return true;
 }
 
+// Flows that look dead, some times more: a plain connection whose RST was lost leaves the target with one that takes
+// the next SYN from that port for its own.
+TraceRun::Sent TraceRun::doubt_dead() {
+  const TraceReading reading = read_trace(view({}));
+  for (std::uint32_t round = 0; round < kRounds; ++round) {
+    for (std::uint32_t flow = 0; flow < flows(); ++flow) {
+      const auto& dead = reading.dead_flows;
+      if (std::find(dead.begin(), dead.end(), tracer_.flow_port(flow)) == dead.end()) continue;
+      if (!co_await tracer_.send(flow, Tracer::kWholeWay)) co_return false;
+    }
+    co_await tracer_.settle();
+  }
+  co_return true;
+}
+
 // Dead flows once more, where routers are let to answer.
 TraceRun::Sent TraceRun::follow() {
   const TraceReading reading = read_trace(view({}));
@@ -336,6 +351,9 @@ TraceRun::Sent TraceRun::look_over() {
   if (!co_await look_for_spreading_by_packet()) co_return false;
   if (!reached()) co_return true;
   if (!co_await repeat()) co_return false;
+  if (read_trace(view({})).outcome == "flow_loss") {
+    if (!co_await doubt_dead()) co_return false;
+  }
   const TraceReading reading = read_trace(view({}));
   if (reading.outcome == "flow_loss") co_return co_await follow();
   if (reading.count.lost > 0) co_return co_await watch();
@@ -370,6 +388,7 @@ TraceView TraceRun::view(const std::map<IpAddress, std::string>& networks) const
   out.port = transport_ == Transport::icmp ? 0 : port_;
   out.target = wire_.target();
   out.target_network = network(out.target);
+  out.whole_connections = transport_ == Transport::tcp && !wire_.fallback().empty();
   out.distance = distance();
   for (std::uint32_t ttl = 1; ttl <= last_hop(); ++ttl) {
     TracedHop hop;

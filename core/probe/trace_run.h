@@ -51,6 +51,7 @@ class TraceRun {
   Sent look_over();
   Sent repeat();
   Sent watch();
+  Sent doubt_dead();
   Sent follow();
   Sent find_limited();
   Sent look_for_spreading_by_packet();

@@ -50,8 +50,9 @@ Bytes Tracer::packet_of(std::uint32_t number, std::uint32_t flow, std::uint8_t t
 
 // By plain sockets a flow's packet of TCP has to be answered or given up before its next one.
 Task<void> Tracer::wait_for_flow(std::uint32_t flow) {
-  const auto until = patience();
-  while (transport_ == Transport::tcp && wire_.is_busy(flow_ports_[flow])) {
+  if (transport_ != Transport::tcp || !wire_.is_busy(flow_ports_[flow])) co_return;
+  const auto until = patience_from(flow_sent_[flow]);
+  while (wire_.is_busy(flow_ports_[flow])) {
     if (!co_await wire_.readable(until)) co_return;
     take();
   }
@@ -72,6 +73,7 @@ Task<bool> Tracer::send(std::uint32_t flow, std::uint8_t ttl, bool counted) {
     co_return false;
   }
   last_sent_ = Clock::now();
+  flow_sent_[flow] = last_sent_;
   co_return true;
 }
 
@@ -80,16 +82,16 @@ bool Tracer::waiting() const {
                      [](const TraceShot& each) { return each.met == Met::nobody; });
 }
 
-Clock::time_point Tracer::patience() const {
-  if (slowest_ms_ == 0) return std::min(last_sent_ + kFirstPatience, context_.limits().deadline);
+Clock::time_point Tracer::patience_from(Clock::time_point sent) const {
+  if (slowest_ms_ == 0) return std::min(sent + kFirstPatience, context_.limits().deadline);
   const std::chrono::milliseconds wait(static_cast<std::int64_t>(slowest_ms_ * kPatienceInDelays) + 20);
-  return std::min(last_sent_ + std::clamp(wait, kLeastPatience, kFirstPatience), context_.limits().deadline);
+  return std::min(sent + std::clamp(wait, kLeastPatience, kFirstPatience), context_.limits().deadline);
 }
 
 Task<void> Tracer::settle() {
   take();
   while (waiting()) {
-    const auto until = patience();
+    const auto until = patience_from(last_sent_);
     const bool some = co_await wire_.readable(until);
     take();
     if (!some) break;

@@ -64,7 +64,7 @@ class Tracer {
   [[nodiscard]] TraceShot* shot_of(const Answer& answer);
   [[nodiscard]] TraceShot* latest_of_port(std::uint16_t port);
   [[nodiscard]] bool waiting() const;
-  [[nodiscard]] Clock::time_point patience() const;
+  [[nodiscard]] Clock::time_point patience_from(Clock::time_point sent) const;
   [[nodiscard]] Bytes packet_of(std::uint32_t number, std::uint32_t flow, std::uint8_t ttl) const;
 
   Context& context_;
@@ -76,6 +76,7 @@ class Tracer {
   std::vector<TraceShot> shots_;
   std::size_t settled_ = 0;  // shots before it are not waited for any more
   Clock::time_point last_sent_{};
+  std::map<std::uint32_t, Clock::time_point> flow_sent_;  // when each flow was last sent
   double slowest_ms_ = 0;
   std::optional<std::uint8_t> target_ttl_;
   std::string send_error_;

@@ -108,10 +108,10 @@ class LongWay(unittest.TestCase):
     def test_loss_without_privilege(self):
         self.chain.silence(2)
         self.chain.lossy(4, 35)
-        answer, traces, _ = self.ask(4, unprivileged=True)
+        answer, traces, _ = self.ask(4, unprivileged=True, budget="20s")
         self.assertEqual(answer["outcome"], "loss", answer["words"])
-        # Hop 4 itself may have had no answer through, by chance.
-        self.assertIn(traces["tcp"]["loss_begins_ttl"], (4, 5), answer["words"])
+        self.assertIsNone(traces["tcp"]["loss_begins_ttl"])
+        self.assertIn("where it begins is not told", answer["words"])
 
     def test_a_name_means_each_of_its_addresses(self):
         self.addCleanup(hosts_file(self.chain.host, both=(self.chain.server4, self.chain.server6)))

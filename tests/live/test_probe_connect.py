@@ -150,7 +150,8 @@ class Connect(WithLab):
     def test_names_the_next_hop_that_is_not_found(self):
         for onlink, behind, protocol in (("10.90.0.99", "10.99.0.9", "ARP"), ("fd90::99", "fd99::9", "NDP")):
             self.lab.host.ip("route", "add", behind, "via", onlink)
-            for address in (onlink, behind, behind):
+            # IPv6 leaves a route whose next hop it did not find for the default one.
+            for address in (onlink, behind, behind) if protocol == "ARP" else (onlink, behind):
                 told = probe(self.lab.host, "connect", bracketed(address, 80), unprivileged=address == behind)
                 row = told["tables"]["probe_connects"][0]
                 self.assertEqual((row["outcome"], row["next_hop"]), ("unreachable", onlink), told)
