@@ -66,7 +66,7 @@ TEST(Permission, NothingElseMay) {
                              "[2001:db8::1]:80", ""}) {
     EXPECT_TRUE(allowed.refusal(ask("connect", target))) << target;
   }
-  EXPECT_THAT(*allowed.refusal(ask("connect", "192.0.2.8:443")), HasSubstr("--target 192.0.2.8:PORT"));
+  EXPECT_THAT(*allowed.refusal(ask("connect", "192.0.2.8:443")), HasSubstr("--target 192.0.2.8:443"));
 }
 
 TEST(Permission, ANextHopOfAnotherNamespaceIsNone) {
