@@ -67,7 +67,9 @@ Task<void> echo_by_ping_socket(Context& context, const LinkTarget& target, Socke
     ++delays.sent;
     if (::send(socket.fd(), message.data(), message.size(), MSG_DONTWAIT) < 0) co_return;  // EHOSTUNREACH
     const auto until = context.within(kPatience);
-    for (bool answered = false; !answered && co_await socket.readable(until);) {
+    for (bool answered = false; !answered;) {
+      const bool readable = co_await socket.readable(until);
+      if (!readable) break;
       std::array<std::uint8_t, 256> buffer{};
       const auto got = kernel::receive(socket.fd(), buffer);
       if (!got) co_return;
