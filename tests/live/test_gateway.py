@@ -124,12 +124,14 @@ class Gateways(unittest.TestCase):
         self.assertEqual(rows, {GATE4: "answers", GATE6: "answers", OTHER4: "answers", HOST[4]: "unique", HOST[6]: "unique"})
 
     def findings(self):
-        """Of a whole run that is pointed at the server: id, status and severity, the gateway's and neighbours' only."""
+        """Of a whole run that is pointed at the server: id, status and severity, the gateway's and neighbours' only, without
+        what the kernel's log has of the machine's last hour."""
         done = subprocess.run([support.HOSTCHECK, "run", "--netns", self.host.name, "--target", SERVER[4] + ":8080", "--observe", "0",
                                "--only", "neigh.*", "--only", "route.gateway_unreachable", "--format", "json"],
                               capture_output=True, text=True, timeout=60)
         self.assertTrue(done.stdout, done.stderr)
-        return {(each["id"], each["status"], each["severity"]) for each in json.loads(done.stdout)["findings"]}
+        return {(each["id"], each["status"], each["severity"]) for each in json.loads(done.stdout)["findings"]
+                if each["id"] != "neigh.recently_overflowed"}
 
     def test_a_run_names_the_duplicate_and_nothing_on_a_healthy_link(self):
         self.assertEqual(self.findings(), set())
