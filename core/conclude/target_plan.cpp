@@ -84,12 +84,14 @@ void TargetPlan::ask_of_address(std::vector<probe::Ask>& out, const IpAddress& a
   }
   ask(out, "gateway", address.to_string());
   if (mode_ == ProbeMode::modest) return;
-  ask(out, "pmtu", where);
+  // A way that loses packets takes the search for its MTU many tries; the place of the loss is not to wait for that.
+  const bool swept = !port || !has_kind("sweep") || probe_of(facts, "sweep", where) >= 0;
   if (port) ask(out, "sweep", where);
+  if (swept) ask(out, "pmtu", where);
   const bool losing = port && lost(address, *port, facts);
   if (mode_ == ProbeMode::full || losing) ask(out, "trace", where);
   // Its load would lose or delay what the others count: only once they have ended, and not where something is lost.
-  const bool counted = !has_kind("sweep") || probe_of(facts, "sweep", where) >= 0;
+  const bool counted = swept && (!has_kind("pmtu") || probe_of(facts, "pmtu", where) >= 0);
   if (port && counted && !losing) ask(out, "latency", where);
 }
 

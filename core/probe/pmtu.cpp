@@ -26,6 +26,7 @@ constexpr std::uint16_t kClosedPort = 33434;
 constexpr std::uint8_t kFarthestLook = 6;  // hops that the place of a black hole is looked for in
 constexpr std::size_t kMostBytes = 65535;
 constexpr std::string_view kFragments = "fragments";
+constexpr std::uint32_t kRoundsOfCut = 3;  // of two whole datagrams and two in fragments, where one of those was lost
 constexpr std::size_t kMostAddresses = 4;
 
 struct Way {
@@ -75,6 +76,12 @@ class PmtuProbe {
   Task<void> look_for_place(Volley& volley, const facts::ProbePmtu& row);
   Task<void> try_fragments(Transport method, std::uint16_t port);
   [[nodiscard]] facts::ProbePmtu new_row(std::string_view method) const;
+  // Whether packets of this method that fit were lost as well.
+  [[nodiscard]] bool lost_by_chance(Transport method) const {
+    return std::any_of(rows_.begin(), rows_.end(), [&](const facts::ProbePmtu& row) {
+      return row.method.view() == name_of(method) && row.small_answered < row.small_sent;
+    });
+  }
   [[nodiscard]] bool may_send(std::size_t packets) const { return sent_ + packets <= kMostPackets; }
 
   Context& context_;
@@ -225,20 +232,30 @@ Task<void> PmtuProbe::try_fragments(Transport method, std::uint16_t port) {
       if (one[0].fate == Fate::answered) row.path_mtu = static_cast<std::uint32_t>(large);
       if (one[0].fate == Fate::lost) ++row.large_lost;
     }
-    if (*row.path_mtu < large && row.large_lost == 3) {
+    if (*row.path_mtu < large && row.large_lost == 3 && !lost_by_chance(method)) {
       outcome = "answers_lost";
       row.failing_size = static_cast<std::uint32_t>(large);
     }
   } else if (more) {
-    std::vector<Shot> rest = {shoot(size, 0), shoot(size, size / 2), shoot(size, 0), shoot(size, size / 2)};
-    (void)co_await fire(volley, rest);
-    row.small_sent = 2;
-    row.small_answered =
-        static_cast<std::uint32_t>((rest[0].fate == Fate::answered) + (rest[2].fate == Fate::answered));
-    row.large_lost = static_cast<std::uint32_t>(1 + (rest[1].fate == Fate::lost) + (rest[3].fate == Fate::lost));
+    // On a way that loses packets a datagram in two is lost often: every whole one has to arrive, and no cut one.
+    row.large_lost = 1;
+    bool arrives = false;
+    for (std::uint32_t round = 0; more && !arrives && round < kRoundsOfCut && may_send(6); ++round) {
+      std::vector<Shot> rest = {shoot(size, 0), shoot(size, size / 2), shoot(size, 0), shoot(size, size / 2)};
+      more = co_await fire(volley, rest);
+      for (std::size_t i = 0; i < rest.size(); ++i) {
+        const bool answered = rest[i].fate == Fate::answered;
+        if (rest[i].cut == 0) ++row.small_sent;
+        if (rest[i].cut == 0 && answered) ++row.small_answered;
+        if (rest[i].cut != 0 && answered) arrives = true;
+        if (rest[i].cut != 0 && rest[i].fate == Fate::lost) ++row.large_lost;
+      }
+      if (row.small_answered < row.small_sent) break;
+    }
     row.failing_size = static_cast<std::uint32_t>(size);
-    outcome = row.large_lost < 3 ? "arrive" : row.small_answered == 2 ? "lost" : "unanswered";
-    if (row.large_lost < 3) row.path_mtu = static_cast<std::uint32_t>(size);
+    const bool all_lost = row.large_lost == 1 + 2 * kRoundsOfCut && row.small_answered == 2 * kRoundsOfCut;
+    outcome = arrives ? "arrive" : all_lost && !lost_by_chance(method) ? "lost" : "unanswered";
+    if (arrives) row.path_mtu = static_cast<std::uint32_t>(size);
   }
   row.outcome = context_.out.intern(outcome);
   row.packets = volley.packets();
