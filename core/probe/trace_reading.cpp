@@ -263,7 +263,9 @@ void read_loss(const TraceView& view, TraceReading& out) {
     out.words += place.earliest == place.likeliest ? fmt::format(", while {} does not", clean)
                                                    : fmt::format(", at the earliest behind {}", clean);
   } else {
-    out.words += ", the first that answers";
+    out.words += place.earliest == place.likeliest
+                     ? ", the first that answers"
+                     : fmt::format(", or already at {}", hop_words(view, hops[place.earliest]->ttl));
   }
 }
 

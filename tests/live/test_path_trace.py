@@ -137,7 +137,11 @@ class LongWay(unittest.TestCase):
             # By chance hop 5 loses less than those behind it, and hop 3 answers not once; never is a hop called clean that is not.
             self.assertIn(trace["loss_begins_address"], [self.chain.address(version, each) for each in (5, 6)], answer["words"])
             self.assertLessEqual(trace["loss_may_begin_ttl"], 5, answer["words"])
-            self.assertIn(trace["clean_until"], [self.chain.address(version, each) for each in (3, 4)], answer["words"])
+            if trace["clean_until"] is None:  # hop 4 alone, in few rounds, is not proof
+                self.assertLess(trace["loss_may_begin_ttl"], 5, answer["words"])
+                self.assertIn("or already at hop", answer["words"])
+            else:
+                self.assertIn(trace["clean_until"], [self.chain.address(version, each) for each in (3, 4)], answer["words"])
             self.assertRegex(answer["words"], "no answer from hops 1-[23]:")
             self.assertFalse(any(hop["carried"] for hop in hops if hop["ttl"] < 5))
             self.chain.heal()
