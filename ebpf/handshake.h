@@ -10,12 +10,12 @@
  * from a repetition: a SYN that is answered by a bare ACK is sent again after two ticks. */
 #define SAME_PACKET_NS 20000000ULL
 
-/* Whether this SYN, SYN-ACK or RST is one that this processor has just seen on another device of the namespace. */
+/* Whether this SYN, SYN-ACK or RST is one that this processor has just seen on another device of the namespace. A SYN's own flow
+ * tells that, where there is room for it. */
 static __noinline int has_passed(struct packet *packet, int direction)
 {
 	if (!packet)
 		return 0;
-	__u64 now = bpf_ktime_get_ns();
 	__u32 hash = connection_hash(packet) ^ packet->sequence * 0x9e3779b1;
 	hash = (hash ^ ((__u32)direction << 8 | packet->flags)) * 0x85ebca6b;
 	hash ^= hash >> 13;
@@ -23,14 +23,14 @@ static __noinline int has_passed(struct packet *packet, int direction)
 	struct pass_slot *slot = bpf_map_lookup_elem(&passes, &index);
 	if (!slot)
 		return 0;
-	int recent = slot->packet == hash && now - slot->ns < SAME_PACKET_NS;
+	int recent = slot->packet == hash && packet->ns - slot->ns < SAME_PACKET_NS;
 	/* On the device that saw it first it is another packet: a SYN-ACK may be sent for a repeated SYN and by its timer at the
 	 * same moment. */
 	if (recent && slot->ifindex != packet->ifindex)
 		return 1;
 	slot->packet = hash;
 	slot->ifindex = packet->ifindex;
-	slot->ns = now;
+	slot->ns = packet->ns;
 	return 0;
 }
 
@@ -64,20 +64,23 @@ static __always_inline struct observe_service *service_of(const struct observe_f
 	return bpf_map_lookup_elem(&services, &key);
 }
 
-static __always_inline void note_source(const struct packet *packet, __u32 value, int same_tuple, __u64 now)
+static __noinline int note_source(const struct packet *packet, int same_tuple)
 {
 	struct observe_source_key key = {};
+	if (!packet)
+		return 0;
+	__u32 value = packet->ts_value;
 	key.address = packet->source;
 	key.destination = packet->destination;
 	key.netns = packet->netns;
 	struct observe_source *source = bpf_map_lookup_elem(&sources, &key);
 	if (!source) {
 		struct observe_source first = {};
-		first.last_ns = now;
+		first.last_ns = packet->ns;
 		first.syns = 1;
 		first.last_value = value;
 		ADD_ROW(sources, &key, &first, sources);
-		return;
+		return 0;
 	}
 	__s32 step = (__s32)(value - source->last_value);
 	if (step < 0) {
@@ -89,8 +92,9 @@ static __always_inline void note_source(const struct packet *packet, __u32 value
 	if (same_tuple)
 		source->same_tuple++;
 	source->last_value = value;
-	source->last_ns = now;
+	source->last_ns = packet->ns;
 	source->syns++;
+	return 0;
 }
 
 /* The tuple is used again for another connection. The old one's story is told in the counts of the service, but for the
@@ -147,46 +151,56 @@ static __always_inline void tell_flow(struct observe_flow *flow, const struct pa
 	}
 }
 
-/* The first SYN of these addresses and ports, written in one go: most SYNs are one. 0: there was no room for its row. */
-static __always_inline int add_flow(const struct observe_flow_key *key, const struct packet *packet, const struct syn *syn)
+/* The first SYN of these addresses and ports, written in one go: most SYNs are one. Its error otherwise. */
+static __always_inline long add_flow(const struct observe_flow_key *key, const struct packet *packet, const struct syn *syn)
 {
-	struct observe_flow first = {};
-	first.first_ns = syn->ns;
-	first.ifindex = packet->ifindex;
-	tell_flow(&first, packet, syn);
-	long failed = bpf_map_update_elem(&flows, key, &first, BPF_NOEXIST);
-	if (!failed)
-		return 1;
-	if (failed != -EEXIST) {
-		COUNT_LOST(flows);
-		return 0;
-	}
-	/* Another processor was faster with the same SYN. */
-	struct observe_flow *flow = bpf_map_lookup_elem(&flows, key);
-	if (flow)
-		tell_flow(flow, packet, syn);
-	return 1;
+	__u32 direction = syn->inward ? OBSERVE_IN : OBSERVE_OUT;
+	struct observe_flow *first = bpf_map_lookup_elem(&new_flows, &direction);
+	if (!first)
+		return -ENOENT;
+	__builtin_memset(first, 0, sizeof(*first));
+	first->first_ns = syn->ns;
+	first->ifindex = packet->ifindex;
+	tell_flow(first, packet, syn);
+	return bpf_map_update_elem(&flows, key, first, BPF_NOEXIST);
 }
 
+/* What a received SYN was to its flow. */
+#define SYN_SEEN 1
+#define SYN_REPEATED 2
+#define SYN_UNTRACKED 4  /* there was no room for its flow */
+#define SYN_RUNS_BACK 8  /* its tuple is used again, with a lower TSval */
+
+/* SYN_... of a received SYN; 0: nothing to count. Finds the packet's TSval. */
 static __noinline int on_syn(const unsigned char *head, struct packet *packet, int direction)
 {
 	struct observe_flow_key key = {};
 	struct syn syn = {};
-	int tracked = 1;
-	int repeated = 0;
-	int runs_back = 0;
+	int seen = SYN_SEEN;
 	if (!packet)
 		return 0;
-	syn.ns = bpf_ktime_get_ns();
+	syn.ns = packet->ns;
 	syn.inward = direction == OBSERVE_IN;
 	flow_key_of(packet, 0, &key);
-	if (syn.inward)
+	if (syn.inward) {
 		syn.has_timestamp = (__u8)read_timestamp(head, packet, &syn.ts_value);
-	struct observe_flow *flow = bpf_map_lookup_elem(&flows, &key);
+		packet->has_timestamp = syn.has_timestamp;
+		packet->ts_value = syn.ts_value;
+	}
+	struct observe_flow *flow = NULL;
+	long failed = add_flow(&key, packet, &syn);
+	if (failed == -EEXIST)
+		flow = bpf_map_lookup_elem(&flows, &key);
 	if (!flow) {
-		tracked = add_flow(&key, packet, &syn);
+		if (failed) {
+			if (has_passed(packet, direction))
+				return 0;
+			COUNT_LOST(flows);
+			seen |= SYN_UNTRACKED;
+		}
 	} else if (flow->sequence != packet->sequence) {
-		runs_back = syn.has_timestamp && flow->has_timestamp && (__s32)(syn.ts_value - flow->ts_value) < 0;
+		if (syn.has_timestamp && flow->has_timestamp && (__s32)(syn.ts_value - flow->ts_value) < 0)
+			seen |= SYN_RUNS_BACK;
 		begin_again(flow, syn.ns);
 		tell_flow(flow, packet, &syn);
 	} else {
@@ -194,21 +208,27 @@ static __noinline int on_syn(const unsigned char *head, struct packet *packet, i
 		__u32 passed = syn.inward ? flow->pass_ifindex[0] : flow->pass_ifindex[1];
 		if (passed != packet->ifindex && syn.ns - passed_ns < SAME_PACKET_NS)
 			return 0;
-		repeated = (syn.inward ? flow->syns_in : flow->syns_out) > 0;
+		if (syn.inward ? flow->syns_in : flow->syns_out)
+			seen |= SYN_REPEATED;
 		tell_flow(flow, packet, &syn);
 	}
-	if (!syn.inward)
+	return syn.inward ? seen : 0;
+}
+
+static __noinline int count_syn(const struct packet *packet, int seen)
+{
+	struct observe_flow_key key = {};
+	if (!packet)
 		return 0;
+	flow_key_of(packet, 0, &key);
 	struct observe_service *service = service_of(&key, 1);
-	if (service) {
-		__sync_fetch_and_add(&service->syns, 1);
-		if (repeated)
-			__sync_fetch_and_add(&service->repeated, 1);
-		if (!tracked)
-			__sync_fetch_and_add(&service->untracked, 1);
-	}
-	if (syn.has_timestamp)
-		note_source(packet, syn.ts_value, runs_back, syn.ns);
+	if (!service)
+		return 0;
+	__sync_fetch_and_add(&service->syns, 1);
+	if (seen & SYN_REPEATED)
+		__sync_fetch_and_add(&service->repeated, 1);
+	if (seen & SYN_UNTRACKED)
+		__sync_fetch_and_add(&service->untracked, 1);
 	return 0;
 }
 
@@ -221,10 +241,9 @@ static __noinline int on_synack(struct packet *packet, int direction)
 	struct observe_flow *flow = bpf_map_lookup_elem(&flows, &key);
 	int first = 0;
 	if (flow) {
-		__u64 now = bpf_ktime_get_ns();
 		first = flow->answered_ns == 0;
 		if (first)
-			flow->answered_ns = now;
+			flow->answered_ns = packet->ns;
 		if (direction == OBSERVE_OUT)
 			flow->synacks_out++;
 		else
@@ -256,7 +275,9 @@ static __noinline int on_reset(struct packet *packet, int direction)
 
 	flow_key_of(packet, 1, &flow_key);
 	struct observe_flow *flow = bpf_map_lookup_elem(&flows, &flow_key);
-	int answers_syn = 0;
+	/* Where the SYN was not seen, since it came before the window or found no room for its row: an answer to what has no ACK
+	 * has the sequence number 0 and an ACK of its own (RFC 9293, 3.5.2). */
+	int answers_syn = (packet->flags & FLAG_ACK) && packet->sequence == 0;
 	if (flow) {
 		answers_syn = flow->answered_ns == 0;
 		if (direction == OBSERVE_OUT)
@@ -278,7 +299,7 @@ static __noinline int on_reset(struct packet *packet, int direction)
 		if (!reset)
 			return 0;
 	}
-	reset->last_ns = bpf_ktime_get_ns();
+	reset->last_ns = packet->ns;
 	reset->wire++;
 	reset->ttl = packet->ttl;
 	reset->ip_id = packet->ip_id;
@@ -326,7 +347,7 @@ static __noinline int on_icmp(const unsigned char *head, struct packet *packet, 
 			return 0;
 	}
 	__sync_fetch_and_add(&seen->count, 1);
-	seen->last_ns = bpf_ktime_get_ns();
+	seen->last_ns = packet->ns;
 	if (v4 ? (message[0] == 3 && message[1] == 4) : message[0] == 2)
 		seen->mtu = v4 ? (__u32)(message[6] << 8 | message[7])
 			       : (__u32)message[4] << 24 | (__u32)message[5] << 16 | (__u32)message[6] << 8 | message[7];

@@ -46,6 +46,7 @@ struct vlan_info___flat {
 
 struct net_device {
 	int ifindex;
+	unsigned int mtu;
 	struct vlan_info *vlan_info; /* absent in kernels without VLAN devices */
 	void *rx_handler;
 	possible_net_t nd_net;
@@ -116,6 +117,35 @@ struct sk_buff {
 	unsigned char *data;
 };
 
+struct in6_addr {
+	union {
+		__be32 u6_addr32[4];
+	} in6_u;
+};
+
+struct iphdr {
+	__be16 id;
+	__be16 frag_off;
+	__u8 ttl;
+	__u8 protocol;
+	__be32 saddr;
+	__be32 daddr;
+};
+
+struct ipv6hdr {
+	__u8 nexthdr;
+	__u8 hop_limit;
+	struct in6_addr saddr;
+	struct in6_addr daddr;
+};
+
+struct tcphdr {
+	__be16 source;
+	__be16 dest;
+	__be32 seq;
+	__be32 ack_seq;
+};
+
 struct seq_file;
 
 struct bpf_iter_meta {
@@ -128,3 +158,6 @@ struct bpf_iter__tcp {
 };
 
 #pragma clang attribute pop
+
+/* From Linux 6.2 on: memory as the type says, read without a call. */
+extern void *bpf_rdonly_cast(const void *from, __u32 btf_id) __ksym __weak;

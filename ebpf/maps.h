@@ -61,6 +61,19 @@ struct {
 	__type(value, struct pass_slot);
 } passes SEC(".maps");
 
+/* Room for a flow that is new, which is too much for the stack: one for each observe_direction, and so for each program; the
+ * kernel does not let a program begin on a processor where it is under way. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, struct observe_flow);
+} new_flows SEC(".maps");
+
+/* Another number after each drop that the map of drops has; processors that count at the same moment may count one. */
+__u64 drops_seen;
+
+#define ENOENT 2
 #define EEXIST 17
 
 #define COUNT_LOST(member)                                                          \

@@ -62,8 +62,8 @@ static __always_inline struct net_device *vlan_device(struct net_device *device,
  * rx_handler, is seen on their own devices. A frame of a VLAN device is taken as received there. */
 static __always_inline int not_for_us(struct sk_buff *skb, struct net_device *device, struct packet *packet)
 {
-	int is_port = BPF_CORE_READ(device, rx_handler) != NULL;
-	if (!is_port && BPF_CORE_READ_BITFIELD_PROBED(skb, pkt_type) == PACKET_OTHERHOST)
+	int is_port = device->rx_handler != NULL;
+	if (!is_port && BPF_CORE_READ_BITFIELD(skb, pkt_type) == PACKET_OTHERHOST)
 		return 1;
 	__u32 outer = hardware_tag(skb);
 	__u32 inner = outer ? packet->tags[0] : packet->tags[1];
@@ -86,36 +86,55 @@ static __noinline int on_event(const unsigned char *head, struct packet *packet,
 {
 	if (!packet)
 		return 0;
+	packet->ns = bpf_ktime_get_ns();
 	if (packet->protocol != IPPROTO_TCP)
 		return on_icmp(head, packet, direction);
+	if ((packet->flags & (FLAG_SYN | FLAG_RST | FLAG_ACK)) == FLAG_SYN) {
+		int seen = on_syn(head, packet, direction);
+		if (seen)
+			count_syn(packet, seen);
+		return seen && packet->has_timestamp ? note_source(packet, seen & SYN_RUNS_BACK) : 0;
+	}
 	if (has_passed(packet, direction))
 		return 0;
-	if (packet->flags & FLAG_RST)
-		return on_reset(packet, direction);
-	return packet->flags & FLAG_ACK ? on_synack(packet, direction) : on_syn(head, packet, direction);
+	return packet->flags & FLAG_RST ? on_reset(packet, direction) : on_synack(packet, direction);
 }
 
-static __always_inline int on_packet(struct sk_buff *skb, int direction)
+/* Of a device in another namespace, too: the frame may belong to a VLAN device in one that is wanted. */
+static __always_inline int has_tag(struct sk_buff *skb)
 {
-	struct net_device *device = skb->dev;
-	if (!device)
-		return 0;
-	__u32 netns = device->nd_net.net->ns.inum;
-	__u16 ether_type = bpf_ntohs(skb->protocol);
-	const unsigned char *head = skb->head;
-	/* On reception the network header is not marked yet, but the data starts there. */
-	__u32 offset = direction == OBSERVE_IN ? (__u32)(skb->data - head) : skb->network_header;
-	if (ether_type == ETH_P_8021Q || ether_type == ETH_P_8021AD || hardware_tag(skb)) {
-		/* What leaves with a tag has left its VLAN device before. */
-		if (direction == OBSERVE_OUT)
-			return 0;
-	} else if (!wanted_netns(netns) || is_ordinary(head, offset, ether_type, netns, direction)) {
-		return 0;
-	}
+	return skb->protocol == bpf_htons(ETH_P_8021Q) || skb->protocol == bpf_htons(ETH_P_8021AD) || hardware_tag(skb);
+}
+
+/* Where the packet begins, from skb->head. On reception the network header is not marked yet, but the data starts there. */
+static __always_inline __u32 packet_offset(struct sk_buff *skb, int direction)
+{
+	return direction == OBSERVE_IN ? (__u32)(skb->data - skb->head) : skb->network_header;
+}
+
+static __always_inline int is_ordinary_packet(struct sk_buff *skb, int direction, int by_type)
+{
+	return skb && skb->dev && !has_tag(skb) &&
+	       is_ordinary(skb->head + packet_offset(skb, direction), bpf_ntohs(skb->protocol),
+			   skb->dev->nd_net.net->ns.inum, direction, by_type);
+}
+
+static __always_inline int look_at(struct sk_buff *skb, int direction, int by_type)
+{
 	struct packet packet = {};
-	packet.netns = netns;
+	if (!skb)
+		return 0;
+	struct net_device *device = skb->dev;
+	const unsigned char *head = skb->head;
+	__u32 offset = packet_offset(skb, direction);
+	__u16 ether_type = bpf_ntohs(skb->protocol);
+	/* What leaves with a tag has left its VLAN device before. */
+	if (!device || (direction == OBSERVE_OUT && has_tag(skb)))
+		return 0;
+	packet.netns = device->nd_net.net->ns.inum;
 	packet.ifindex = (__u32)device->ifindex;
-	if (read_packet(head, offset, ether_type, &packet))
+	if (!(by_type && read_plain_by_type(head, offset, ether_type, &packet)) &&
+	    read_packet(head, offset, ether_type, &packet))
 		return 0;
 	if (packet.protocol == IPPROTO_TCP) {
 		if (!(packet.flags & (FLAG_SYN | FLAG_RST))) {
@@ -131,16 +150,82 @@ static __always_inline int on_packet(struct sk_buff *skb, int direction)
 	return on_event(head, &packet, direction);
 }
 
+/* Whether the packet is worth more than a glance. Bulk data comes by here hundreds of thousand times a second and has just
+ * emptied the processor's nearest cache: the less code and memory this touches, the better. */
+static __always_inline int is_worth_a_look(struct sk_buff *skb, int direction)
+{
+	const struct net_device *device = skb->dev;
+	if (!device)
+		return 0;
+	int segments = has_segments(skb, device);
+	if (segments && (direction == OBSERVE_OUT || has_looked_enough()))
+		return 0;
+	if (!wanted_netns(device->nd_net.net->ns.inum))
+		return has_tag(skb);
+	if (segments)
+		count_look();
+	return 1;
+}
+
+/* Subprograms, one after the other, for the stack's sake: kernels before 6.13 have 512 bytes for all that are under way. */
+static __noinline int received_is_ordinary(struct sk_buff *skb)
+{
+	return is_ordinary_packet(skb, OBSERVE_IN, 1);
+}
+
+static __noinline int look_at_received(struct sk_buff *skb)
+{
+	return look_at(skb, OBSERVE_IN, 1);
+}
+
+static __noinline int look_at_sent(struct sk_buff *skb)
+{
+	return look_at(skb, OBSERVE_OUT, 1);
+}
+
 SEC("tp_btf/netif_receive_skb")
 int BPF_PROG(observe_receive, struct sk_buff *skb)
 {
-	return on_packet(skb, OBSERVE_IN);
+	return is_worth_a_look(skb, OBSERVE_IN) && !received_is_ordinary(skb) ? look_at_received(skb) : 0;
 }
 
 SEC("tp_btf/net_dev_queue")
 int BPF_PROG(observe_transmit, struct sk_buff *skb)
 {
-	return on_packet(skb, OBSERVE_OUT);
+	return is_worth_a_look(skb, OBSERVE_OUT) && !is_ordinary_packet(skb, OBSERVE_OUT, 1) ? look_at_sent(skb) : 0;
+}
+
+/* The same for kernels before 6.2. */
+static __noinline int received_is_ordinary_plain(struct sk_buff *skb)
+{
+	return is_ordinary_packet(skb, OBSERVE_IN, 0);
+}
+
+static __noinline int sent_is_ordinary_plain(struct sk_buff *skb)
+{
+	return is_ordinary_packet(skb, OBSERVE_OUT, 0);
+}
+
+static __noinline int look_at_received_plain(struct sk_buff *skb)
+{
+	return look_at(skb, OBSERVE_IN, 0);
+}
+
+static __noinline int look_at_sent_plain(struct sk_buff *skb)
+{
+	return look_at(skb, OBSERVE_OUT, 0);
+}
+
+SEC("tp_btf/netif_receive_skb")
+int BPF_PROG(observe_receive_plain, struct sk_buff *skb)
+{
+	return is_worth_a_look(skb, OBSERVE_IN) && !received_is_ordinary_plain(skb) ? look_at_received_plain(skb) : 0;
+}
+
+SEC("tp_btf/net_dev_queue")
+int BPF_PROG(observe_transmit_plain, struct sk_buff *skb)
+{
+	return is_worth_a_look(skb, OBSERVE_OUT) && !sent_is_ordinary_plain(skb) ? look_at_sent_plain(skb) : 0;
 }
 
 /* The handshake that the dropped packet belongs to is told of it. */
@@ -219,6 +304,7 @@ static __always_inline int on_drop(struct sk_buff *skb, __u64 place, __u32 reaso
 	if (drop) {
 		__sync_fetch_and_add(&drop->count, 1);
 		drop->last_ns = now;
+		drops_seen++;
 	}
 	if (is_ip && packet.protocol == IPPROTO_TCP)
 		return on_flow_drop(&packet, place, reason, has_conntrack);
@@ -315,7 +401,7 @@ int BPF_PROG(observe_state, const struct sock *sk, int old_state, int new_state)
 	return 0;
 }
 
-static __always_inline void note_stack_reset(struct observe_reset_key *key, __u32 reason, __u8 state)
+static __always_inline void note_stack_reset(struct observe_reset_key *key, __u32 reason, __u8 state, int answers_syn)
 {
 	struct observe_reset *reset = bpf_map_lookup_elem(&resets, key);
 	if (!reset) {
@@ -328,12 +414,15 @@ static __always_inline void note_stack_reset(struct observe_reset_key *key, __u3
 	reset->stack++;
 	reset->reason = reason;
 	reset->state = state;
+	if (answers_syn)
+		reset->answers_syn = 1;
 }
 
 static __always_inline int on_send_reset(const struct sock *sk, const struct sk_buff *skb, __u32 reason)
 {
 	struct observe_reset_key key = {};
 	__u8 state = 0;
+	int answers_syn = 0;
 	key.direction = OBSERVE_OUT;
 	if (sk) {
 		state = sk->__sk_common.skc_state;
@@ -347,6 +436,7 @@ static __always_inline int on_send_reset(const struct sock *sk, const struct sk_
 		if (device)
 			key.netns = device->nd_net.net->ns.inum;
 		/* The reset answers this packet. */
+		answers_syn = (packet.flags & (FLAG_SYN | FLAG_ACK)) == FLAG_SYN;
 		key.source = packet.destination;
 		key.destination = packet.source;
 		key.source_port = packet.destination_port;
@@ -361,7 +451,7 @@ static __always_inline int on_send_reset(const struct sock *sk, const struct sk_
 	}
 	if (!wanted_netns(key.netns))
 		return 0;
-	note_stack_reset(&key, reason, state);
+	note_stack_reset(&key, reason, state, answers_syn);
 	return 0;
 }
 
@@ -391,7 +481,7 @@ int BPF_PROG(observe_receive_reset, struct sock *sk)
 	addresses_of(&sk->__sk_common, &key.destination, &key.source);
 	key.destination_port = sk->__sk_common.skc_num;
 	key.source_port = bpf_ntohs(sk->__sk_common.skc_dport);
-	note_stack_reset(&key, 0, sk->__sk_common.skc_state);
+	note_stack_reset(&key, 0, sk->__sk_common.skc_state, 0);
 	return 0;
 }
 

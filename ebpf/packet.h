@@ -30,10 +30,12 @@
 struct packet {
 	struct observe_address source;
 	struct observe_address destination;
+	__u64 ns;            /* when it was seen, CLOCK_MONOTONIC; of events only */
 	__u32 netns;
 	__u32 ifindex;
 	__u32 sequence;
 	__u32 header_offset; /* of the transport header from skb->head */
+	__u32 ts_value;
 	__u32 tags[2];       /* VLAN tags in the frame, outer one first: VLAN_TAG, its kind and its number; 0: none */
 	__u16 source_port;
 	__u16 destination_port;
@@ -44,7 +46,7 @@ struct packet {
 	__u8 ttl;
 	__u8 flags;
 	__u8 tcp_header_bytes;
-	__u8 has_payload;
+	__u8 has_timestamp; /* a SYN's TSval is known already */
 };
 
 static __always_inline void from_ipv4(struct observe_address *to, const void *bytes)
@@ -105,10 +107,7 @@ static __always_inline int read_packet(const unsigned char *head, __u32 offset, 
 		packet->ip_id = (__u16)(header[4] << 8 | header[5]);
 		from_ipv4(&packet->source, header + 12);
 		from_ipv4(&packet->destination, header + 16);
-		__u32 total = (__u32)(header[2] << 8 | header[3]);
-		__u32 bytes = (header[0] & 15) * 4;
-		packet->has_payload = total > bytes ? 1 : 0;
-		packet->header_offset = offset + bytes;
+		packet->header_offset = offset + (header[0] & 15) * 4;
 	} else if (ether_type == ETH_P_IPV6) {
 		if (bpf_probe_read_kernel(header, 40, head + offset))
 			return 1;
@@ -196,6 +195,10 @@ static __always_inline int read_timestamp(const unsigned char *head, const struc
 	__u32 zero = 0;
 	__u32 bytes = packet->tcp_header_bytes;
 	struct usual_options usual;
+	if (packet->has_timestamp) {
+		*value = packet->ts_value;
+		return 1;
+	}
 	if (bytes < 20 + sizeof(usual) || bytes > 60)
 		return 0;
 	if (bpf_probe_read_kernel(&usual, sizeof(usual), head + packet->header_offset + 20))

@@ -78,6 +78,40 @@ std::string did_you_mean(std::string_view name, std::span<const std::string> can
   return nearest.empty() ? std::string{} : " (did you mean '" + std::string(nearest) + "'?)";
 }
 
+bool is_clean_text(std::string_view text) {
+  // Most of most texts is ASCII: as many bytes at a time as the processor compares at once.
+  constexpr std::size_t kBlock = 32;
+  const auto is_plain = [](std::string_view block) {
+    unsigned odd = 0;
+    for (const char c : block) {
+      const auto byte = static_cast<unsigned char>(c);
+      odd |= static_cast<unsigned>((byte < ' ' && byte != '\n' && byte != '\t') || byte >= 0x7f);
+    }
+    return odd == 0;
+  };
+  while (text.size() >= kBlock && is_plain(text.substr(0, kBlock))) text.remove_prefix(kBlock);
+  std::size_t more = 0;        // continuation bytes to come
+  std::uint32_t point = 0;     // code point so far
+  std::uint32_t smallest = 0;  // that its length is needed for
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (more > 0) {
+      if ((byte & 0xc0U) != 0x80U) return false;
+      point = point << 6 | (byte & 0x3fU);
+      if (--more == 0 && (point < smallest || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff))) return false;
+    } else if (byte >= 0xf0U && byte < 0xf8U) {
+      more = 3, point = byte & 0x07U, smallest = 0x10000;
+    } else if (byte >= 0xe0U && byte < 0xf0U) {
+      more = 2, point = byte & 0x0fU, smallest = 0x800;
+    } else if (byte >= 0xc0U && byte < 0xe0U) {
+      more = 1, point = byte & 0x1fU, smallest = 0x80;
+    } else if (byte >= 0x80U || byte == 0x7f || (byte < 0x20 && byte != '\n' && byte != '\t')) {
+      return false;
+    }
+  }
+  return more == 0;
+}
+
 bool glob_match(std::string_view pattern, std::string_view text) {
   std::size_t p = 0;
   std::size_t t = 0;

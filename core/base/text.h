@@ -35,6 +35,9 @@ template <typename Number>
 // " (did you mean 'x'?)" or "".
 [[nodiscard]] std::string did_you_mean(std::string_view name, std::span<const std::string> candidates);
 
+// Whether it is UTF-8 without control characters other than newline and tab.
+[[nodiscard]] bool is_clean_text(std::string_view text);
+
 // Shell pattern with * and ?: whether text matches all of it.
 [[nodiscard]] bool glob_match(std::string_view pattern, std::string_view text);
 

@@ -76,9 +76,9 @@ bool is_rate(const facts::Column& column) {
   return column.observed && column.name.ends_with("_per_second");
 }
 
-std::string rows_text(const facts::ValueRows& data, const facts::TableRequest& request) {
+std::string rows_text(std::string_view where, const facts::ValueRows& data, const facts::TableRequest& request) {
   const auto& columns = data.info().columns;
-  std::string out = fmt::format("facts.{} = [", data.info().name);
+  std::string out = fmt::format("{}.{} = [", where, data.info().name);
   for (const auto& row : data.rows) {
     std::string line;
     for (std::size_t at = 0; at < columns.size(); ++at) {
@@ -160,7 +160,7 @@ Result<Recorded> record_facts(const facts::Facts& facts, const facts::Request& r
           ErrorCode::limit, "record", table,
           fmt::format("more than {} rows; a literal in the rule's WHERE leaves others out", kMostRecordedRows)));
     }
-    recorded.text += rows_text(*mine, request);
+    recorded.text += rows_text("facts", *mine, request);
     kept.put(std::move(mine));
   }
   for (facts::Absence absence : facts.absences()) {
@@ -174,6 +174,13 @@ Result<Recorded> record_facts(const facts::Facts& facts, const facts::Request& r
   }
   recorded.text += absences_text(kept);
   return recorded;
+}
+
+std::string brought_text(const facts::TableData& data) {
+  facts::TableRequest all;
+  const std::vector<std::string> names = data.info().column_names();
+  all.add_reader({names.begin(), names.end()}, {});
+  return rows_text("brings", *keep(data, all, nullptr), all);
 }
 
 std::string recorded_test(std::string_view name, const Rule& rule, const Recorded& recorded,

@@ -33,5 +33,7 @@ struct Recorded {
 // The [[test]] of these facts: rule has the parameters; results: what all of its checks, one or several, say.
 [[nodiscard]] std::string recorded_test(std::string_view name, const Rule& rule, const Recorded& recorded,
                                         std::span<const CheckResult> results);
+// Rows of a plugin's own table as a test expects them: "brings.NAME = [...]".
+[[nodiscard]] std::string brought_text(const facts::TableData& data);
 
 }  // namespace hostcheck::checks

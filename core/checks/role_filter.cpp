@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/base/join.h"
 #include "core/facts/role.h"
 
 namespace hostcheck::checks {
@@ -15,12 +16,6 @@ std::string_view netns_of(const Finding& finding) {
     if (const auto* text = std::get_if<std::string>(&value)) return *text;
   }
   return {};
-}
-
-std::string joined(const std::vector<std::string>& names) {
-  std::string all;
-  for (const std::string& each : names) all += (all.empty() ? "" : ", ") + each;
-  return all;
 }
 
 // The roles that there are, each once.
@@ -69,8 +64,8 @@ void keep_to_roles(const Rule& rule, const facts::Facts& facts, CheckResult& res
     const facts::TableData* table = facts.find("roles");
     const auto here = table == nullptr ? std::vector<std::string>{} : present(*table);
     result.outcome = Outcome::skipped;
-    result.reason =
-        "holds for the role " + joined(rule.roles) + "; this host's: " + (here.empty() ? "none" : joined(here));
+    result.reason = "holds for the role " + joined(rule.roles, ", ") +
+                    "; this host's: " + (here.empty() ? "none" : joined(here, ", "));
     result.remedy.clear();
     result.findings.clear();
     return;

@@ -122,6 +122,8 @@ struct RuleSet {
 // Whether the rule's query reads a table that probes or journeys fill: it is to be run after them, and what it reads of
 // them is not to be gathered.
 [[nodiscard]] bool reads_probes(const Rule& rule, sql::Database& database);
+// Whether the request of plan() reads a table that plugins bring: the rule is to be run after them.
+[[nodiscard]] bool reads_brought(const facts::Request& reads);
 
 // Judges the facts; facts are those that the database uses. facts.observed zero means that there was no second sample.
 //   error    the query fails, or a table was neither gathered nor absent

@@ -4,14 +4,18 @@
 #include <array>
 #include <cerrno>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <sstream>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "core/base/embedded.h"
 #include "core/base/text.h"
+#include "core/base/unique_fd.h"
+#include "core/checks/plain_toml.h"
 #include "core/checks/toml_reader.h"
 #include "core/facts/role.h"
 
@@ -220,15 +224,24 @@ Result<void> check_id(std::string_view id) {
 }
 
 Result<std::string> read_rule_text(const std::string& path) {
+  if (is_embedded(path)) {
+    const EmbeddedFile* file = find_embedded(path);
+    if (file == nullptr) return unexpected(errno_error(ENOENT, "read", path));
+    return std::string(file->text);
+  }
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) return unexpected(errno_error(errno, "read", path));
+  if (!file.valid() || ::fstat(file.get(), &status) != 0) return unexpected(errno_error(errno, "read", path));
   if ((status.st_mode & S_IWOTH) != 0) {
     return unexpected(make_error(ErrorCode::invalid, "read", path, "everybody may write to it; chmod o-w"));
   }
-  std::ifstream file(path, std::ios::binary);
   std::string text(static_cast<std::size_t>(std::max<off_t>(status.st_size, 0)), '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (!file) return unexpected(errno_error(errno == 0 ? EIO : errno, "read", path));
+  for (std::size_t size = 0; size < text.size();) {
+    const ssize_t got = ::read(file.get(), text.data() + size, text.size() - size);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return unexpected(errno_error(got == 0 ? EIO : errno, "read", path));
+    size += static_cast<std::size_t>(got);
+  }
   return text;
 }
 
@@ -284,7 +297,7 @@ Result<Rule> read_rule(const toml::table& root, const std::string& path) {
   rule.file = path;
   read_common(top, rule, complaints);
   rule.query = top.text("query", true);
-  if (top.node("query") != nullptr) rule.query_line = Complaints::line_of(*top.node("query"));
+  rule.query_line = top.line_of_key("query");
   rule.summary = top.text("summary", true);
   rule.descriptive = top.texts("descriptive");
   rule.evidence = read_evidence(top, complaints);
@@ -327,7 +340,11 @@ Result<Rule> load_rule(const std::string& path) {
   auto text = read_rule_text(path);
   if (!text) return unexpected(text.error());
   // A run needs no tests, and they are most of the file.
-  if (const auto root = parse_toml(std::string_view(*text).substr(0, start_of_tests(*text)), path)) {
+  const std::string_view needed = std::string_view(*text).substr(0, start_of_tests(*text));
+  if (const auto root = parse_plain_toml(needed)) {
+    if (auto rule = read_rule(*root, path)) return rule;
+  }
+  if (const auto root = parse_toml(needed, path)) {
     if (auto rule = read_rule(*root, path)) return rule;
   }
   // The whole file, to name the line of what is wrong.

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include "core/base/embedded.h"
 #include "core/base/text.h"
 #include "core/checks/rule.h"
 #include "core/checks/rule_file.h"
@@ -27,6 +28,11 @@ std::optional<Error> refuse_folder(const std::string& folder) {
 
 // The rule files in a folder and its folders.
 void list_files(const std::string& folder, std::vector<std::string>& files, std::vector<Error>& errors) {
+  if (is_embedded(folder)) {
+    const auto all = embedded_below(folder);
+    files.insert(files.end(), all.begin(), all.end());
+    return;
+  }
   if (auto refused = refuse_folder(folder)) {
     errors.push_back(*std::move(refused));
     return;

@@ -288,9 +288,9 @@ std::string list_got(const std::vector<Finding>& all, bool with_cures = false) {
 RuleTest read_rule_test(const toml::table& table, const Rule& rule, const facts::Request& reads,
                         Complaints& complaints) {
   TomlReader reader(table, "test", complaints);
-  constexpr std::array<Keys, 10> kKeys = {"name",   "facts",   "absent", "observed_ms", "params",
-                                          "expect", "outcome", "reason", "outcomes",    "asks"};
-  reader.only(std::span(kKeys).first(rule.query.empty() ? 10 : 8));
+  constexpr std::array<Keys, 11> kKeys = {"name",    "facts",  "absent",   "observed_ms", "params", "expect",
+                                          "outcome", "reason", "outcomes", "asks",        "brings"};
+  reader.only(std::span(kKeys).first(rule.query.empty() ? 11 : 8));
   RuleTest test;
   test.name = reader.text("name", true);
   const std::int64_t observed = reader.integer("observed_ms").value_or(2000);
@@ -311,6 +311,7 @@ RuleTest read_rule_test(const toml::table& table, const Rule& rule, const facts:
   if (reader.node("reason") != nullptr) test.reason = reader.text("reason");
   test.outcomes = read_outcomes(reader, complaints);
   if (reader.node("asks") != nullptr) test.asks = reader.texts("asks");
+  if (const toml::table* brought = reader.table("brings")) read_facts(*brought, test.brings, complaints);
   return test;
 }
 

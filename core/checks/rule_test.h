@@ -43,6 +43,7 @@ struct RuleTest {
   // of "kind target name=value ..." of the probes that are asked for (not compared where not given).
   std::map<std::string, Outcome, std::less<>> outcomes;
   std::optional<std::vector<std::string>> asks;
+  facts::Facts brings;  // plugins only: rows of its own tables; a table that is not there is not compared
 };
 
 // Reads one [[test]]. reads: what the rule reads; its tables are gathered and empty where the test gives no rows.

@@ -220,8 +220,13 @@ Result<facts::Request> plan(const Rule& rule, sql::Database& database, bool obse
 
 bool reads_probes(const Rule& rule, sql::Database& database) {
   const auto reads = database.plan(rule.query);
-  return reads &&
-         std::any_of(reads->begin(), reads->end(), [](const auto& each) { return facts::is_asked_table(each.first); });
+  return reads && std::any_of(reads->begin(), reads->end(), [](const auto& each) {
+           return facts::is_asked_table(each.first) && !facts::is_brought_table(each.first);
+         });
+}
+
+bool reads_brought(const facts::Request& reads) {
+  return std::any_of(reads.begin(), reads.end(), [](const auto& each) { return facts::is_brought_table(each.first); });
 }
 
 Result<facts::Request> plan(const Rule& rule) {

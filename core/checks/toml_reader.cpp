@@ -34,6 +34,11 @@ void TomlReader::wrong(std::string_view key, const toml::node& node, std::string
   complaints_.add(node, fmt::format("'{}' has to be {}", name_of_key(key), expected));
 }
 
+std::size_t TomlReader::line_of_key(std::string_view key) const {
+  const auto found = table_.find(key);
+  return found == table_.end() ? 0 : found->first.source().begin.line;
+}
+
 std::string TomlReader::text(std::string_view key, bool required) {
   const toml::node* found = node(key);
   if (found == nullptr) {

@@ -49,6 +49,8 @@ class TomlReader {
   // The tables of an array of tables.
   [[nodiscard]] std::vector<const toml::table*> tables(std::string_view key);
   [[nodiscard]] const toml::node* node(std::string_view key) const { return table_.get(key); }
+  // Of the key's own line; 0 when it is not there.
+  [[nodiscard]] std::size_t line_of_key(std::string_view key) const;
   [[nodiscard]] std::size_t line() const { return Complaints::line_of(table_); }
 
  private:

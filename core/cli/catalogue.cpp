@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "core/base/embedded.h"
 #include "core/base/text.h"
 #include "core/cli/trust.h"
 #include "core/plugin/judge.h"
@@ -21,8 +22,11 @@ bool is_folder(const fs::path& path) {
   return fs::is_directory(path, error);
 }
 
-// lib/hostcheck/WHAT of where the program is installed, or hostcheck-WHAT beside it in a build tree.
+// What is in the program itself, else lib/hostcheck/WHAT of where it is installed, or hostcheck-WHAT beside it in a
+// build tree.
 Result<std::string> default_folder(const std::string& what) {
+  std::string embedded = std::string(kEmbeddedRoot) + what;
+  if (!embedded_below(embedded).empty()) return embedded;
   std::error_code error;
   const fs::path program = fs::read_symlink("/proc/self/exe", error);
   if (error) return unexpected(errno_error(error.value(), "read link", "/proc/self/exe"));
@@ -117,7 +121,7 @@ Result<void> apply(const Setting& setting, std::vector<checks::Rule>& rules, std
   return {};
 }
 
-// Plugins that bring an id which something else has already are refused.
+// Plugins that bring an id or a table which something else has already are refused.
 void refuse_doubles(plugin::PluginSet& set, const std::vector<checks::Rule>& rules) {
   std::map<std::string, std::string> owner;
   for (const checks::Rule& each : rules) owner.emplace(each.id, each.file);
@@ -129,19 +133,24 @@ void refuse_doubles(plugin::PluginSet& set, const std::vector<checks::Rule>& rul
                                       "id '" + check.rule.id + "' is already that of " + found->second));
       return true;
     }
-    return false;
+    auto announced = plugin::announce_tables(each);
+    if (!announced) set.errors.push_back(std::move(announced.error()));
+    return !announced;
   });
 }
 
-// Marks the checks that are asked for; plugins without any are left out.
+// Marks the checks that are asked for; plugins without any are left out unless a rule may read their tables.
 void select(const RuleOptions& options, std::vector<plugin::Plugin>& plugins) {
   std::erase_if(plugins, [&](plugin::Plugin& each) {
     bool any = false;
+    each.skipped = true;
     for (plugin::Check& check : each.checks) {
-      check.wanted = why_left_out(options, check.rule.id).empty();
+      const std::string_view why = why_left_out(options, check.rule.id);
+      check.wanted = why.empty();
       any = any || check.wanted;
+      each.skipped = each.skipped && why == "--skip";
     }
-    return !any;
+    return !any && each.tables.empty();
   });
 }
 
@@ -221,6 +230,18 @@ Result<Catalogue> load_catalogue(const RuleOptions& options) {
   return catalogue;
 }
 
+Result<Bringers> load_bringers(const RuleOptions& options) {
+  const auto folders = plugin_folders(options);
+  if (!folders) return unexpected(folders.error());
+  plugin::PluginSet set = plugin::load_plugins(*folders, require_trusted);
+  refuse_doubles(set, {});
+  std::erase_if(set.plugins, [](const plugin::Plugin& each) { return each.tables.empty(); });
+  for (plugin::Plugin& each : set.plugins) {
+    for (plugin::Check& check : each.checks) check.wanted = false;
+  }
+  return Bringers{std::move(set.plugins), std::move(set.errors)};
+}
+
 std::vector<checks::Rule> all_checks(const Catalogue& catalogue) {
   std::vector<checks::Rule> all = catalogue.rules;
   for (const plugin::Plugin& each : catalogue.plugins) {
@@ -253,8 +274,13 @@ std::optional<plugin::Plugin> load_plugin_of(const RuleOptions& options, const s
   RuleOptions only = options;
   only.only = {id};
   auto catalogue = load_catalogue(only);
-  if (!catalogue || catalogue->plugins.empty()) return std::nullopt;
-  return std::move(catalogue->plugins.front());
+  if (!catalogue) return std::nullopt;
+  for (plugin::Plugin& each : catalogue->plugins) {
+    if (std::any_of(each.checks.begin(), each.checks.end(), [](const auto& check) { return check.wanted; })) {
+      return std::move(each);
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace hostcheck::cli

@@ -46,6 +46,7 @@ struct CommandSpec {
 };
 
 [[nodiscard]] CommandSpec run_spec();
+[[nodiscard]] CommandSpec watch_spec();
 [[nodiscard]] CommandSpec path_spec();
 [[nodiscard]] CommandSpec probe_spec();
 // Of --target and of path's TARGET; throws Wrong.
@@ -57,6 +58,9 @@ struct CommandSpec {
 [[nodiscard]] CommandSpec test_spec();
 [[nodiscard]] CommandSpec snapshot_spec();
 [[nodiscard]] CommandSpec diff_spec();
+[[nodiscard]] CommandSpec collect_spec();
+// The names of the shipped queries.
+[[nodiscard]] const std::vector<std::string>& collect_queries();
 [[nodiscard]] CommandSpec new_spec();
 [[nodiscard]] CommandSpec doctor_spec();
 [[nodiscard]] CommandSpec completion_spec();

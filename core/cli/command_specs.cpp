@@ -45,6 +45,7 @@ CommandSpec query_spec() {
        "table, json or csv (table)",
        {"table", "json", "csv"},
        [options](const std::string& value) { options->format = value; }},
+      plugins_option([options](const std::string& value) { options->rules.plugins = value; }),
       {"--observe",
        "DURATION",
        "Time between two samples (2s for *_delta and *_per_second)",
@@ -97,6 +98,7 @@ CommandSpec snapshot_spec() {
        {},
        [options](const std::string&) { options->anonymous = true; }},
       rules_option([options](const std::string& value) { options->rules.rules = value; }),
+      plugins_option([options](const std::string& value) { options->rules.plugins = value; }),
       {"--quiet", "", "Print nothing that is not wrong", {}, [options](const std::string&) { options->quiet = true; }},
   };
   spec.notes =
@@ -123,7 +125,8 @@ CommandSpec tables_spec() {
   spec.argument_help = "Show the columns of this table";
   spec.take_argument = [options](const std::string& value) { options->name = value; };
   spec.options = {{"--format", "NAME", "text or json (text)", text_or_json(),
-                   [options](const std::string& value) { options->format = value; }}};
+                   [options](const std::string& value) { options->format = value; }},
+                  plugins_option([options](const std::string& value) { options->rules.plugins = value; })};
   spec.notes =
       "Examples:\n"
       "  hostcheck tables\n"
@@ -298,8 +301,9 @@ CommandSpec completion_spec() {
 }
 
 std::vector<CommandSpec> command_specs() {
-  return {run_spec(),    path_spec(),    probe_spec(), query_spec(), snapshot_spec(), diff_spec(),      tables_spec(),
-          checks_spec(), explain_spec(), test_spec(),  new_spec(),   doctor_spec(),   completion_spec()};
+  return {run_spec(),      watch_spec(), path_spec(),    probe_spec(),  query_spec(),
+          snapshot_spec(), diff_spec(),  collect_spec(), tables_spec(), checks_spec(),
+          explain_spec(),  test_spec(),  new_spec(),     doctor_spec(), completion_spec()};
 }
 
 }  // namespace hostcheck::cli

@@ -6,6 +6,7 @@
 namespace hostcheck::cli {
 
 [[nodiscard]] int run(const RunOptions& options);
+[[nodiscard]] int watch(const WatchOptions& options);
 [[nodiscard]] int path(const PathOptions& options);
 [[nodiscard]] int probe(const ProbeOptions& options);
 [[nodiscard]] int query(const QueryOptions& options);
@@ -15,6 +16,7 @@ namespace hostcheck::cli {
 [[nodiscard]] int test(const TestOptions& options);
 [[nodiscard]] int snapshot(const SnapshotOptions& options);
 [[nodiscard]] int diff(const DiffOptions& options);
+[[nodiscard]] int collect(const CollectOptions& options);
 [[nodiscard]] int make_new(const NewOptions& options);
 [[nodiscard]] int doctor(const DoctorOptions& options);
 [[nodiscard]] int completion(const CompletionOptions& options);

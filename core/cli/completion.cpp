@@ -75,8 +75,11 @@ std::string bash_function() {
 }  // namespace
 
 std::string completion_script(const std::string& shell) {
-  // zsh runs bash's completions.
-  if (shell == "zsh") return "#compdef hostcheck\nautoload -U +X bashcompinit && bashcompinit\n" + bash_function();
+  // zsh runs bash's completions. It loads the file when it is first asked, and wants an answer then too.
+  if (shell == "zsh") {
+    return "#compdef hostcheck\nautoload -U +X bashcompinit && bashcompinit\n" + bash_function() +
+           "if [ \"${funcstack[1]}\" = _hostcheck ]; then _bash_complete -F _hostcheck; fi\n";
+  }
   return "# bash completion of hostcheck\n" + bash_function();
 }
 

@@ -87,13 +87,17 @@ Result<void> can_write_whole(const std::string& path) {
 }
 
 Result<void> write_whole(const std::string& path, std::string_view text) {
+  return write_whole(path, text, mode_for_new_files());
+}
+
+Result<void> write_whole(const std::string& path, std::string_view text, unsigned mode) {
   const fs::path target = target_of(path);
   if (is_special(target)) return write_in_place(target, text);
   std::string beside = target.string() + ".XXXXXX";
   const UniqueFd fd(::mkostemp(beside.data(), O_CLOEXEC));
   if (!fd.valid()) return unexpected(errno_error(errno, "write", path));
   int error = write_all(fd.get(), text);
-  if (error == 0 && ::fchmod(fd.get(), mode_for_new_files()) != 0) error = errno;
+  if (error == 0 && ::fchmod(fd.get(), mode) != 0) error = errno;
   if (error == 0 && ::fsync(fd.get()) != 0) error = errno;
   if (error == 0 && ::rename(beside.c_str(), target.c_str()) != 0) error = errno;
   if (error == 0) return {};

@@ -24,6 +24,8 @@ void print_error(std::string_view text);
 // The whole text or, on an Error, what was there before: a new file beside it is renamed over it. A device or a pipe is
 // written to as it is. A symbolic link is followed.
 [[nodiscard]] Result<void> write_whole(const std::string& path, std::string_view text);
+// The same with this mode for a new file, whatever umask(2) says.
+[[nodiscard]] Result<void> write_whole(const std::string& path, std::string_view text, unsigned mode);
 
 // Whether the report is coloured: asked for, or standard output is a terminal and neither NO_COLOR nor TERM=dumb is
 // set.

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/cli/brought.h"
 #include "core/cli/commands.h"
 #include "core/cli/console.h"
 #include "core/cli/exit_status.h"
@@ -68,12 +69,15 @@ Result<void> read_side(const std::string& file, Side& side) {
   return {};
 }
 
-Result<void> look_here(const DiffOptions& options, Side& side) {
+Result<void> look_here(const DiffOptions& options, const Bringers& bringers, Side& side) {
   const facts::Request everything = facts::request_everything();
   auto namespaces = gather::plan_namespaces(options.netns, true);
   if (!namespaces) return unexpected(namespaces.error());
   side.who.taken = report::utc(std::chrono::system_clock::now());
   side.facts = conclude::sample(everything, *namespaces, options.observe.value_or(kWindow), conclude::sleep_through);
+  auto database = sql::Database::open();
+  if (!database) return unexpected(database.error());
+  bring_tables(bringers, everything, side.facts, *database);
   std::string scratch;
   if (const facts::TableData* host = side.facts.find("host"); host != nullptr && host->size() > 0) {
     side.who.name = host->cell(0, host->info().column("name").value(), scratch).text;
@@ -108,10 +112,16 @@ void label(std::vector<Side>& sides) {
 }  // namespace
 
 int diff(const DiffOptions& options) {
+  auto& bringers = keep_until_exit(Bringers());
+  if (options.files.size() < 2) {
+    auto loaded = load_bringers(options.rules);
+    if (!loaded) return fail(loaded.error());
+    bringers = *std::move(loaded);
+  }
   auto& sides = keep_until_exit(std::vector<Side>(std::max<std::size_t>(options.files.size(), 2)));
   for (std::size_t at = 0; at < sides.size(); ++at) {
     const bool live = at >= options.files.size();
-    if (auto read = live ? look_here(options, sides[at]) : read_side(options.files[at], sides[at]); !read) {
+    if (auto read = live ? look_here(options, bringers, sides[at]) : read_side(options.files[at], sides[at]); !read) {
       return fail(read.error());
     }
     if (!options.groups.empty()) sides[at].host.group = options.groups[at];

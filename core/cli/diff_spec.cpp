@@ -73,6 +73,11 @@ CommandSpec diff_spec() {
          if (!parsed) throw Wrong{"--observe '" + value + "': " + parsed.error().detail};
          options->observe = *parsed;
        }},
+      {"--plugins",
+       "DIR",
+       "Plugins of this folder, for this host, in place of the installed ones",
+       {},
+       [options](const std::string& value) { options->rules.plugins = value; }},
       {"--format",
        "NAME",
        "text or json (text)",

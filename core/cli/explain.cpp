@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "core/base/join.h"
 #include "core/base/text.h"
 #include "core/checks/text_template.h"
 #include "core/cli/catalogue.h"
@@ -78,10 +79,18 @@ std::string parameters_text(const checks::Rule& rule) {
   return out + "    [set.\"" + rule.id + "\"]\n    " + first + " = " + value + "\n";
 }
 
+std::string brought_text(const std::optional<plugin::Plugin>& plugin) {
+  std::string out;
+  if (!plugin) return out;
+  for (const plugin::Table& each : plugin->tables) out += paragraph(each.info.name + ": " + each.info.meaning);
+  return out;
+}
+
 std::string cures_text(const checks::Rule& rule) {
   std::string out;
   for (const checks::Fix& fix : rule.fix) {
-    out += paragraph("- " + fix.text);
+    out += paragraph("- " + fix.text +
+                     (fix.roles.empty() ? "" : " (where the role is " + joined(fix.roles, " or ") + ")"));
     if (!fix.command.empty()) out += "      " + report::printable(fix.command) + '\n';
     if (!fix.persist.empty()) out += paragraph("over a reboot: " + fix.persist, 4);
   }
@@ -89,9 +98,7 @@ std::string cures_text(const checks::Rule& rule) {
 }
 
 std::string names_text(const std::vector<std::string>& names) {
-  std::string all;
-  for (const std::string& each : names) all += (all.empty() ? std::string{} : std::string(", ")) + each;
-  return names.empty() ? std::string{} : paragraph(all);
+  return names.empty() ? std::string{} : paragraph(joined(names, ", "));
 }
 
 std::string requested_text(const Result<facts::Request>& request) {
@@ -131,6 +138,8 @@ std::string page_of(const checks::Rule& rule, const std::optional<plugin::Plugin
   out += "\nSeverity  " + std::string(checks::name_of(rule.severity)) + '\n';
   out +=
       report::labelled("Claim", std::string(checks::name_of(rule.claim)) + ": " + std::string(claim_text(rule.claim)));
+  if (!rule.roles.empty())
+    out += report::labelled("Roles", "holds only where the role is " + joined(rule.roles, " or "));
   out += section("What users notice", rule.why.empty() ? std::string{} : paragraph(rule.why));
   out += judged_text(rule, plugin);
   out += section("Parameters", parameters_text(rule));
@@ -139,6 +148,7 @@ std::string page_of(const checks::Rule& rule, const std::optional<plugin::Plugin
   out += section("Rivals that it rules out when they are clear", names_text(rule.rivals));
   out += section("What it explains when both are found", names_text(rule.explains));
   out += section("Reads", reads_text(rule, plugin));
+  out += section("Tables that its plugin brings", brought_text(plugin));
   std::string references;
   for (const std::string& each : rule.references) references += paragraph("- " + each);
   out += section("References", references);

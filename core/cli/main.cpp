@@ -11,6 +11,7 @@ namespace {
 
 struct Dispatch {
   int operator()(const RunOptions& options) const { return run(options); }
+  int operator()(const WatchOptions& options) const { return watch(options); }
   int operator()(const PathOptions& options) const { return path(options); }
   int operator()(const ProbeOptions& options) const { return probe(options); }
   int operator()(const QueryOptions& options) const { return query(options); }
@@ -20,6 +21,7 @@ struct Dispatch {
   int operator()(const TestOptions& options) const { return test(options); }
   int operator()(const SnapshotOptions& options) const { return snapshot(options); }
   int operator()(const DiffOptions& options) const { return diff(options); }
+  int operator()(const CollectOptions& options) const { return collect(options); }
   int operator()(const NewOptions& options) const { return make_new(options); }
   int operator()(const DoctorOptions& options) const { return doctor(options); }
   int operator()(const CompletionOptions& options) const { return completion(options); }

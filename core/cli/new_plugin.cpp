@@ -45,6 +45,17 @@ fix = []
 # When it fires and all is well.
 false_alarms = ""
 references = []
+
+# Facts of the plugin's own, for rules and queries, if it has any: output.row("{0}_devices", {{{{"ifname", each.ifname}}}}) in
+# the code, brings.{0}_devices = [{{ ifname = "eth0" }}] in a test.
+# [[table]]
+# name    = "{0}_devices"
+# meaning = "What it is, one row for each ..."
+# [[table.column]]
+# name    = "ifname"
+# type    = "text"                   # boolean, integer, real, text; unit = "bytes" where it has one
+# meaning = "Name of the interface"
+# key     = true                     # these together tell rows apart
 )toml";
 
 constexpr const char* kCode = R"code(#include <hostcheck/plugin.hpp>

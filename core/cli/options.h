@@ -2,6 +2,8 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -49,6 +51,7 @@ struct RunOptions {
   bool show_suppressed = false;
   std::string from;        // a snapshot to judge in place of this host; "" for none
   std::string snapshot;    // file that takes every fact and the report; "" for none
+  std::string bundle;      // file that takes reports, snapshot and packets; "" for none
   bool anonymous = false;  // in the snapshot
   bool no_report = false;  // the snapshot is all that is wanted
   std::vector<conclude::Suppression> suppressions;
@@ -85,8 +88,27 @@ struct SnapshotOptions {
   bool quiet = false;
 };
 
+// Staying, and telling what changes.
+struct WatchOptions {
+  RuleOptions rules;
+  std::string netns;               // "" the present one, "all", or a name
+  std::vector<std::string> roles;  // of the host; none: found out
+  std::vector<conclude::Suppression> suppressions;
+  std::chrono::milliseconds interval{30'000};
+  std::uint64_t count = 0;  // rounds to end after; 0: none
+  std::string format;       // "text", "ndjson"; "" for the journal where that is the output, else text
+  bool journal = false;     // entries of the journal whatever the output is
+  Colour colour = Colour::automatic;
+  std::string prometheus;                                // file that takes each round's metrics; "" for none
+  std::optional<std::chrono::milliseconds> probe_every;  // least time between rounds that send probes; none: no probes
+  std::string config;                                    // file that options come from
+  // The same command line with the configuration of now. Throws Wrong.
+  std::function<WatchOptions()> again;
+};
+
 // What differs between hosts.
 struct DiffOptions {
+  RuleOptions rules;                                 // the plugins whose tables are compared with this host's
   std::vector<std::string> files;                    // snapshots; one: it is compared with this host
   std::vector<std::string> groups;                   // of each file, where they are compared in groups; else none
   std::string netns;                                 // of this host: "" the present one, "all", or a name
@@ -95,7 +117,22 @@ struct DiffOptions {
   bool verbose = false;
 };
 
+// Reports and snapshots of a fleet into PostgreSQL.
+struct CollectOptions {
+  std::vector<std::string> paths;
+  std::string to;  // as libpq takes it; "": what the environment says
+  std::string schema = "hostcheck";
+  std::string host_by = "name";     // "name", "machine-id", "file"
+  std::vector<std::string> forget;  // hosts
+  std::vector<std::string> queries;
+  std::string format = "table";
+  bool print_schema = false;
+  bool list = false;
+  bool quiet = false;
+};
+
 struct QueryOptions {
+  RuleOptions rules;  // the plugins whose tables can be asked
   std::string from;   // a snapshot to ask in place of this host; "" for none
   std::string sql;    // "" reads it from standard input
   std::string netns;  // "" the present one, "all", or a name
@@ -104,7 +141,8 @@ struct QueryOptions {
 };
 
 struct TablesOptions {
-  std::string name;  // "" lists them all
+  RuleOptions rules;  // the plugins whose tables are told
+  std::string name;   // "" lists them all
   std::string format = "text";
 };
 
@@ -140,8 +178,8 @@ struct CompletionOptions {
   std::string shell;
 };
 
-using Command =
-    std::variant<RunOptions, PathOptions, ProbeOptions, QueryOptions, SnapshotOptions, DiffOptions, TablesOptions,
-                 ChecksOptions, ExplainOptions, TestOptions, NewOptions, DoctorOptions, CompletionOptions>;
+using Command = std::variant<RunOptions, WatchOptions, PathOptions, ProbeOptions, QueryOptions, SnapshotOptions,
+                             DiffOptions, CollectOptions, TablesOptions, ChecksOptions, ExplainOptions, TestOptions,
+                             NewOptions, DoctorOptions, CompletionOptions>;
 
 }  // namespace hostcheck::cli

@@ -144,13 +144,14 @@ bool obey(const std::string& line, QueryOptions& options) {
   if (name == ".help") {
     (void)print(help_text());
   } else if (name == ".tables") {
-    (void)tables(TablesOptions{});
+    (void)tables(TablesOptions{options.rules, "", "text"});
   } else if (name == ".columns") {
     if (value.empty()) {
       complain(".columns: of which table? .tables lists them");
     } else {
       TablesOptions page;
       page.name = value;
+      page.rules = options.rules;
       (void)tables(page);
     }
   } else if (name == ".format") {

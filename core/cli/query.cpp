@@ -1,11 +1,13 @@
 #include <array>
 #include <cerrno>
 #include <set>
+#include <utility>
 
 #include <unistd.h>
 
 #include "core/base/text.h"
 #include "core/cli/answer.h"
+#include "core/cli/brought.h"
 #include "core/cli/commands.h"
 #include "core/cli/console.h"
 #include "core/cli/exit_status.h"
@@ -76,42 +78,65 @@ int show(const std::string& sql, const QueryOptions& options, const facts::Reque
   return print(text) ? kExitOk : kExitUnknown;
 }
 
+// Why a table that is not known may be missing.
+int fail_with(const Error& error, const Bringers& bringers) {
+  const int status = fail(error);
+  for (const Error& each : bringers.refused) complain("a plugin is not used: " + each.message());
+  return status;
+}
+
+// The same for the facts of a snapshot.
+int answer_from(const std::string& sql, const QueryOptions& options, const Bringers& bringers) {
+  auto snapshot = sql::read_snapshot(options.from);
+  if (!snapshot) return fail(snapshot.error());
+  auto database = sql::Database::open();  // with the tables that the snapshot has made known
+  if (!database) return fail(database.error());
+  const auto read = database->plan(sql);
+  if (!read) return fail_with(read.error(), bringers);
+  bring_tables(bringers, *read, snapshot->facts, *database);
+  return show(sql, options, *read, snapshot->facts, *database);
+}
+
 // Gathers what the SQL reads, and prints its answer.
-int answer(const std::string& sql, const QueryOptions& options) {
+int answer(const std::string& sql, const QueryOptions& options, const Bringers& bringers) {
+  if (!options.from.empty()) return answer_from(sql, options, bringers);
   auto database = sql::Database::open();
   if (!database) return fail(database.error());
   auto request = database->plan(sql);
-  if (!request) return fail(request.error());
+  if (!request) return fail_with(request.error(), bringers);
   const facts::Request read = *request;
-  if (!options.from.empty()) {
-    auto snapshot = sql::read_snapshot(options.from);
-    if (!snapshot) return fail(snapshot.error());
-    return show(sql, options, read, snapshot->facts, *database);
-  }
   // Who asks for absences alone asks for those of everything.
   if (request->empty() && sql.find(sql::absences_table().name) != std::string::npos)
     *request = facts::request_everything();
   auto namespaces = gather::plan_namespaces(options.netns, request->contains("namespaces"));
   if (!namespaces) return fail(namespaces.error());
+  const bool may_observe = !options.observe || options.observe->count() > 0;
+  facts::Request gathered = request_for_brought(bringers, read, *database, may_observe);
   bool observed = false;
-  for (const auto& [name, table] : read) {
-    observed = observed || table.wants_observation() || observe::is_observation_table(name);
+  for (const facts::Request* each : {&read, &std::as_const(gathered)}) {
+    for (const auto& [name, table] : *each) {
+      observed = observed || table.wants_observation() || observe::is_observation_table(name);
+    }
   }
+  for (const auto& [name, table] : *request) gathered[name].merge(table);
   const auto window = options.observe.value_or(observed ? kDefaultWindow : std::chrono::milliseconds{0});
-  facts::Facts facts = conclude::sample(*request, *namespaces, window, conclude::sleep_through);
+  facts::Facts facts = conclude::sample(gathered, *namespaces, window, conclude::sleep_through);
   for (const auto& [name, table] : read) {
-    if (!facts::is_asked_table(name)) continue;
+    if (!facts::is_asked_table(name) || facts::is_brought_table(name)) continue;
     facts.add_absence(name, "", make_error(ErrorCode::unsupported, "", "", "only hostcheck run fills it"));
   }
+  bring_tables(bringers, read, facts, *database);
   return show(sql, options, read, facts, *database);
 }
 
 }  // namespace
 
 int query(const QueryOptions& options) {
+  const auto bringers = load_bringers(options.rules);
+  if (!bringers) return fail(bringers.error());
   std::string sql = options.sql;
   if (sql.empty() && ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1) {
-    return prompt(options, [](const QueryOptions& asked) { (void)answer(asked.sql, asked); });
+    return prompt(options, [&](const QueryOptions& asked) { (void)answer(asked.sql, asked, *bringers); });
   }
   if (sql.empty()) {
     auto text = read_standard_input();
@@ -122,8 +147,8 @@ int query(const QueryOptions& options) {
     complain("query: no SQL given; for example: hostcheck query 'SELECT ifname, state FROM links'");
     return kExitUsage;
   }
-  if (trim(sql) == ".tables") return tables(TablesOptions{});
-  return answer(sql, options);
+  if (trim(sql) == ".tables") return tables(TablesOptions{options.rules, "", "text"});
+  return answer(sql, options, *bringers);
 }
 
 }  // namespace hostcheck::cli

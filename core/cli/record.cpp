@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "core/checks/record.h"
+#include "core/cli/brought.h"
 #include "core/cli/catalogue.h"
 #include "core/cli/console.h"
 #include "core/cli/exit_status.h"
@@ -51,10 +52,14 @@ Result<facts::Request> plan_of(const Named& named) {
 }  // namespace
 
 int record(const TestOptions& options) {
+  const auto bringers = load_bringers(options.rules);
+  if (!bringers) return fail(bringers.error());
   const auto named = named_check(options);
   if (!named) return fail(named.error());
   auto reads = plan_of(*named);
   if (!reads) return fail(reads.error());
+  auto database = sql::Database::open();
+  if (!database) return fail(database.error());
   auto namespaces = gather::plan_namespaces(options.netns, reads->contains("namespaces"));
   if (!namespaces) return fail(namespaces.error());
   bool observed = observe::is_wanted(*reads);
@@ -65,12 +70,14 @@ int record(const TestOptions& options) {
     if (!made) return fail(made.error());
     anonymiser = *made;
   }
-  facts::Request gathered;
+  facts::Request gathered = request_for_brought(*bringers, *reads, *database, true);
+  for (const auto& [name, table] : gathered) observed = observed || table.wants_observation();
   for (const auto& [name, table] : *reads) {
-    if (!facts::is_asked_table(name)) gathered[name] = table;
+    if (!facts::is_asked_table(name)) gathered[name].merge(table);
   }
-  const facts::Facts facts = conclude::sample(gathered, *namespaces, observed ? kWindow : std::chrono::milliseconds{0},
-                                              conclude::sleep_through);
+  facts::Facts facts = conclude::sample(gathered, *namespaces, observed ? kWindow : std::chrono::milliseconds{0},
+                                        conclude::sleep_through);
+  bring_tables(*bringers, *reads, facts, *database);
   const facts::Anonymiser* hide = anonymiser ? &*anonymiser : nullptr;
   const auto* rule = std::get_if<checks::Rule>(&*named);
   const auto text = rule != nullptr ? checks::record_test(options.record, *rule, facts, *reads, hide)

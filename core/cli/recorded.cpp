@@ -1,11 +1,9 @@
 #include "core/cli/recorded.h"
 
-#include <memory>
 #include <optional>
 
 #include "core/base/version.h"
 #include "core/facts/anonymous.h"
-#include "core/facts/plugin_fact.h"
 #include "core/report/render.h"
 #include "core/sql/snapshot.h"
 
@@ -42,9 +40,26 @@ Result<Subject> recorded_subject(const std::string& path) {
   subject.namespaces = recorded_namespaces(snapshot->facts);
   subject.taken = report::parse_utc(snapshot->info.taken).value_or(std::chrono::system_clock::time_point{});
   subject.facts = std::move(snapshot->facts);
-  // The plugins are asked again.
-  subject.facts.put(std::make_unique<facts::Rows<facts::PluginFact>>());
   return subject;
+}
+
+namespace {
+
+sql::SnapshotInfo info_of(const conclude::Report& report) {
+  sql::SnapshotInfo info;
+  info.hostcheck = version();
+  info.host = report.host.name;
+  info.kernel = report.host.kernel;
+  info.taken = report::utc(report.started);
+  return info;
+}
+
+}  // namespace
+
+Result<std::string> snapshot_of(const conclude::Report& report, const facts::Facts& facts) {
+  sql::SnapshotInfo info = info_of(report);
+  info.report = report::as_json(report);
+  return sql::snapshot_bytes(facts, std::move(info), nullptr);
 }
 
 Result<void> write_snapshot(const std::string& path, bool anonymous, const conclude::Report& report,
@@ -55,11 +70,7 @@ Result<void> write_snapshot(const std::string& path, bool anonymous, const concl
     if (!made) return unexpected(made.error());
     anonymiser = *made;
   }
-  sql::SnapshotInfo info;
-  info.hostcheck = version();
-  info.host = report.host.name;
-  info.kernel = report.host.kernel;
-  info.taken = report::utc(report.started);
+  sql::SnapshotInfo info = info_of(report);
   if (!anonymous) info.report = report::as_json(report);
   return sql::write_snapshot(path, facts, info, anonymiser ? &*anonymiser : nullptr);
 }

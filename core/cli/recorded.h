@@ -28,6 +28,8 @@ struct Subject {
 // Whether recorded facts have the sysctl of this dotted name.
 [[nodiscard]] bool has_recorded_sysctl(std::string_view name, const facts::Facts& facts);
 
+// Facts and report as the bytes of a snapshot file.
+[[nodiscard]] Result<std::string> snapshot_of(const conclude::Report& report, const facts::Facts& facts);
 // Writes facts and report to path; anonymous: with addresses and names hidden, and without the report, whose sentences
 // have names in them that nothing hides (run --from makes it anew).
 [[nodiscard]] Result<void> write_snapshot(const std::string& path, bool anonymous, const conclude::Report& report,

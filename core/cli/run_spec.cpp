@@ -1,8 +1,8 @@
 #include <memory>
 
-#include "core/base/text.h"
 #include "core/cli/command_spec.h"
 #include "core/cli/config.h"
+#include "core/cli/spec_parts.h"
 #include "core/facts/role.h"
 
 namespace hostcheck::cli {
@@ -14,41 +14,12 @@ struct Raw {
   bool show_suppressed = false;
   std::string from;
   std::string snapshot;
+  std::string bundle;
 };
 
-std::chrono::milliseconds duration(const std::string& name, const std::string& text) {
-  const auto parsed = parse_duration(text);
-  if (!parsed) throw Wrong{name + " '" + text + "': " + parsed.error().detail};
-  return *parsed;
-}
-
-Setting setting(const std::string& text) {
-  const auto equals = text.find('=');
-  const auto dot = text.substr(0, equals).find('.');
-  if (equals == std::string::npos || dot == std::string::npos)
-    throw Wrong{"--set '" + text + "': write it as ID.PARAM=VALUE"};
-  return {text.substr(0, equals), text.substr(equals + 1), "--set"};
-}
-
-// The configuration: the named one, else the system's where there is one.
-RawRun config_of(const std::optional<std::string>& named) {
-  auto config = read_config(named.value_or(kSystemConfig));
-  if (config) return std::move(*config);
-  if (!named && config.error().code == ErrorCode::vanished) return {};
-  throw Wrong{config.error().message()};
-}
-
-void require_choice(const std::string& name, const std::string& value, const std::vector<std::string>& choices) {
-  std::string all;
-  for (const std::string& each : choices) {
-    if (each == value) return;
-    all += (all.empty() ? std::string{} : std::string(", ")) + each;
-  }
-  throw Wrong{name + " '" + value + "': one of " + all + did_you_mean(value, choices)};
-}
-
 const std::vector<std::string>& formats() {
-  static const std::vector<std::string> all = {"text", "json", "ndjson", "prometheus", "nagios", "junit", "html"};
+  static const std::vector<std::string> all = {"text",   "json", "ndjson", "prometheus",
+                                               "nagios", "npd",  "junit",  "html"};
   return all;
 }
 const std::vector<std::string>& probe_modes() {
@@ -88,6 +59,7 @@ RunOptions finish(Raw& raw) {
   options.show_suppressed = raw.show_suppressed;
   options.from = raw.from;
   options.snapshot = raw.snapshot;
+  options.bundle = raw.bundle;
   const bool live =
       !options.targets.empty() || !options.roles.empty() || !options.netns.empty() || !raw.snapshot.empty();
   if (!options.from.empty() && live) {
@@ -118,10 +90,16 @@ constexpr const char* kNotes =
     "  hostcheck run --format prometheus --output /var/lib/prometheus/node-exporter/hostcheck.prom\n"
     "  hostcheck run --format nagios         one line with performance data, then the findings\n"
     "  hostcheck run --from web-17.db --format html -o web-17.html\n"
+    "  hostcheck run --bundle web-17.tar.zst evidence for somebody else: tar --zstd -xf web-17.tar.zst\n"
     "\n"
     "Probes are sent only where a suspicion or a target asks for one, and only to this host's next hops,\n"
     "its own addresses, its resolvers and the targets named here. The report names each, with its\n"
     "packets.\n"
+    "\n"
+    "A bundle holds the report (report.txt, report.json, report.html), snapshot.db, and packets.pcapng:\n"
+    "the packets that findings and probes are about, headers only, each with a comment that names its\n"
+    "table and finding; manifest.json tells what is in it and what is missing. It names this host's\n"
+    "addresses and processes as they are, and only its owner may read it.\n"
     "\n"
     "Configuration: /etc/hostcheck/hostcheck.toml takes the same options by the same names, for\n"
     "example observe = \"5s\" or skip = [\"nic.*\"], parameters as [set.\"ID\"] with PARAM = VALUE\n"
@@ -192,12 +170,17 @@ CommandSpec run_spec() {
        "Keep every fact and the report there too, for --from",
        {},
        [raw](const std::string& value) { raw->snapshot = value; }},
+      {"--bundle",
+       "FILE",
+       "Keep reports, snapshot and packets there, to hand over (.tar.zst)",
+       {},
+       [raw](const std::string& value) { raw->bundle = value; }},
       {"--show-suppressed",
        "",
        "Name the findings that the configuration sets aside",
        {},
        [raw](const std::string&) { raw->show_suppressed = true; }},
-      {"--format", "NAME", "text, json, ndjson, prometheus, nagios, junit or html (text)", formats(),
+      {"--format", "NAME", "text, json, ndjson, prometheus, nagios, npd, junit or html (text)", formats(),
        text(&RawRun::format)},
       {"--output", "FILE", "Write the report there, whole or not at all", {}, text(&RawRun::output), "-o"},
       {"--color", "WHEN", "auto, always or never (auto: on a terminal)", colour_modes(), text(&RawRun::color)},

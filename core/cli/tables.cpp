@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/base/text.h"
+#include "core/cli/catalogue.h"
 #include "core/cli/commands.h"
 #include "core/cli/console.h"
 #include "core/cli/exit_status.h"
@@ -38,6 +39,7 @@ std::string list_of_tables() {
 
 std::string page_of(const facts::TableInfo& table) {
   std::string out = table.name + ": " + table.meaning + "\n\n";
+  if (!table.brought_by.empty()) out += "Brought by the plugin " + table.brought_by + ".\n\n";
   std::size_t widest = 0;
   for (const facts::Column& column : table.columns) widest = std::max(widest, column.name.size());
   for (const facts::Column& column : table.columns) {
@@ -71,6 +73,7 @@ void append_table_json(std::string& out, const facts::TableInfo& table) {
   out += "{";
   field("name", table.name);
   field("meaning", table.meaning);
+  field("plugin", table.brought_by);
   out += "\"columns\": [";
   bool first = true;
   for (const facts::Column& column : table.columns) {
@@ -89,6 +92,9 @@ void append_table_json(std::string& out, const facts::TableInfo& table) {
 }  // namespace
 
 int tables(const TablesOptions& options) {
+  const auto bringers = load_bringers(options.rules);
+  if (!bringers) return fail(bringers.error());
+  for (const Error& each : bringers->refused) complain("a plugin is not used: " + each.message());
   std::vector<const facts::TableInfo*> chosen = all_tables();
   if (!options.name.empty()) {
     std::vector<std::string> names;

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "core/base/embedded.h"
 #include "core/checks/rule.h"
 #include "core/cli/catalogue.h"
 #include "core/cli/commands.h"
@@ -27,9 +28,25 @@ bool is_plugin(const fs::path& folder) {
   return fs::exists(folder / "plugin.toml", error);
 }
 
+// What of it is in the program itself.
+void add_embedded(const std::string& folder, Found& found) {
+  constexpr std::string_view kPluginFile = "/plugin.toml";
+  for (const std::string& path : embedded_below(folder)) {
+    if (folder == std::string(kEmbeddedRoot) + "rules") {
+      found.rules.push_back(path);
+    } else if (path.ends_with(kPluginFile)) {
+      found.plugins.push_back(path.substr(0, path.size() - kPluginFile.size()));
+    }
+  }
+}
+
 Result<Found> find_all(const std::vector<std::string>& paths) {
   Found found;
   for (const std::string& path : paths) {
+    if (is_embedded(path)) {
+      add_embedded(path, found);
+      continue;
+    }
     std::error_code error;
     if (!fs::is_directory(path, error)) {
       if (!fs::exists(path, error)) return unexpected(errno_error(ENOENT, "open", path));
@@ -94,6 +111,12 @@ int test(const TestOptions& options) {
   std::size_t failed = 0;
   std::string out;
   std::vector<checks::TestReport> reports;
+  // Rules may read what plugins bring: first those that are tested, then those of a run.
+  for (const std::string& folder : found->plugins) {
+    // What is wrong with it is told by its test.
+    if (const auto plugin = plugin::load_plugin(folder)) static_cast<void>(plugin::announce_tables(*plugin));
+  }
+  if (const auto bringers = load_bringers(options.rules); !bringers) return fail(bringers.error());
   for (const std::string& file : found->rules) reports.push_back(checks::test_rule_file(file));
   for (const std::string& folder : found->plugins) reports.push_back(plugin::test_plugin(folder));
   for (const checks::TestReport& report : reports) {

@@ -8,6 +8,7 @@
 
 #include "core/base/text.h"
 #include "core/conclude/compare_read.h"
+#include "core/conclude/compared_tables.h"
 #include "core/conclude/separation.h"
 
 namespace hostcheck::conclude {
@@ -92,6 +93,12 @@ class Comparer {
   [[nodiscard]] Comparison run() {
     compare_findings();
     for (const ComparedTable& table : compared_tables()) compare_table(table);
+    std::deque<std::string> texts;
+    for (const ComparedTable& table : compared_brought(texts)) {
+      const bool anywhere = std::any_of(hosts_.begin(), hosts_.end(),
+                                        [&](const auto& each) { return each.facts->find(table.table) != nullptr; });
+      if (anywhere) compare_table(table);
+    }
     merge_interfaces();
     rank();
     return std::move(out_);

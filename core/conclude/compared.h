@@ -66,7 +66,7 @@ struct LeftOut {
   std::string_view table;
   std::string_view because;
 };
-// Every other table of the catalogue.
+// Every other table of the catalogue but those that plugins bring, which are compared as plugin.toml describes them.
 [[nodiscard]] std::span<const LeftOut> left_out_tables();
 
 // Of a sysctl by its name, in which an interface is "*" ("net.ipv4.conf.*.rp_filter"); nullopt for noise: what counts,

@@ -8,8 +8,8 @@
 #include <fmt/format.h>
 
 #include "core/base/text.h"
-#include "core/conclude/cells.h"
 #include "core/conclude/filter_walk.h"
+#include "core/conclude/journey_facts.h"
 #include "core/conclude/policy_walk.h"
 #include "core/facts/journey.h"
 #include "core/facts/rtnl_names.h"
@@ -33,7 +33,7 @@ std::string table_words(std::uint32_t table, std::string_view name) {
 class Teller {
  public:
   Teller(const Traveller& traveller, const Surroundings& from, facts::Facts& out)
-      : traveller_(traveller), from_(from), facts_(*from.facts), out_(out) {
+      : traveller_(traveller), from_(from), facts_(*from.facts, from.netns), out_(out) {
     row_.id = static_cast<std::uint32_t>(out.rows<facts::Journey>().size() + 1);
     row_.netns = out.intern(from.netns);
     row_.target = traveller.target;
@@ -55,7 +55,7 @@ class Teller {
     const auto found = look_up();
     if (!found)
       return end("unknown", fmt::format("the kernel could not be asked for the route: {}", found.error().message()));
-    if (row_.source_asked && !has_address(row_.source)) {
+    if (row_.source_asked && !facts_.has_address(row_.source)) {
       step("source", kStops, fmt::format("{} is no address of this host in {}", row_.source.to_string(), from_.netns),
            "RTM_GETADDR");
       return end("no_source", fmt::format("a packet from {} cannot be sent: it is no address of this host",
@@ -76,7 +76,7 @@ class Teller {
     kernel::RouteQuery out;
     out.dst = traveller_.address;
     out.src = traveller_.source;
-    out.oif = ifindex_of(traveller_.interface);
+    out.oif = facts_.ifindex_of(traveller_.interface);
     out.mark = traveller_.mark;
     out.uid = traveller_.uid;
     const bool six = traveller_.address.family() == Family::ipv6;
@@ -145,9 +145,9 @@ class Teller {
     // (fib_unmerge in net/ipv4/fib_frontend.c).
     local_ = kernel::is_local(found.route);
     if (local_ && row_.table_id.value == kTableMain) row_.table_id = kTableLocal;
-    const std::string table = table_name();
+    const std::string table = facts_.table_name(*table_id());
     row_.table_name = out_.intern(table);
-    const PolicyChoice choice = rule_to_table(facts_, from_.netns, packet(), *table_id(), entry.dst_length);
+    const PolicyChoice choice = rule_to_table(*from_.facts, from_.netns, packet(), *table_id(), entry.dst_length);
     row_.rule_priority = choice.priority;
     row_.rule = choice.rule;
     step("rule", choice.rule.empty() ? kUnknown : kPasses,
@@ -155,7 +155,7 @@ class Teller {
                              : choice.rule,
          "RTM_GETRULE");
     const kernel::LookedUpHop hop = found.route.hops.empty() ? kernel::LookedUpHop{} : found.route.hops.front();
-    row_.ifname = out_.intern(ifname_of(hop.ifindex));
+    row_.ifname = out_.intern(facts_.ifname_of(hop.ifindex));
     row_.gateway = hop.gateway;
     if (!local_) row_.next_hop = hop.gateway.empty() ? traveller_.address : hop.gateway;
     row_.route = route_words(entry);
@@ -193,7 +193,7 @@ class Teller {
                                    to.to_string()));
       return false;
     }
-    row_.source_ifname = out_.intern(owner_of(row_.source));
+    row_.source_ifname = out_.intern(facts_.owner_of(row_.source));
     const bool beyond = !local_ && !to.is_link_local() && !to.is_multicast();
     const bool too_narrow = beyond && (row_.source.is_loopback() || (six && row_.source.is_link_local()));
     const std::string whose =
@@ -208,15 +208,19 @@ class Teller {
   }
 
   void tell_egress() {
-    const facts::TableData* links = facts_.find("links");
-    const auto at = link_row();
-    find_connected();
+    const auto at = facts_.link(row_.ifname.view());
+    // One with the target in a prefix of its own, where that is not the one that the packet leaves by.
+    const JourneyFacts::Connected connected = facts_.connected(traveller_.address);
+    if (!local_ && connected.ifname != row_.ifname.view()) {
+      row_.connected_ifname = out_.intern(connected.ifname);
+      row_.connected_prefix = connected.prefix;
+    }
     if (!at) return step("egress", kUnknown, fmt::format("{}", row_.ifname.view()), "RTA_OIF");
-    row_.egress_up = integer_at(*links, *at, "admin_up") != 0 && integer_at(*links, *at, "carrier", 1) != 0;
-    const std::string kind = text_at(*links, *at, "kind");
+    row_.egress_up = facts_.link_number(*at, "admin_up") != 0 && facts_.link_number(*at, "carrier", 1) != 0;
+    const std::string kind = facts_.link_text(*at, "kind");
     std::string words = fmt::format("{}{}, {}", row_.ifname.view(), kind.empty() ? "" : " (" + kind + ")",
                                     row_.egress_up ? "up" : "without carrier");
-    if (const std::string master = text_at(*links, *at, "master"); !master.empty()) words += ", port of " + master;
+    if (const std::string master = facts_.link_text(*at, "master"); !master.empty()) words += ", port of " + master;
     if (!row_.connected_ifname.empty()) {
       words += fmt::format("; {} has the target in its prefix {}", row_.connected_ifname.view(), row_.connected_prefix);
     }
@@ -224,8 +228,8 @@ class Teller {
   }
 
   void tell_mtu(const kernel::LookedUpRoute& route) {
-    if (const auto at = link_row()) {
-      row_.device_mtu = static_cast<std::uint32_t>(integer_at(*facts_.find("links"), *at, "mtu"));
+    if (const auto at = facts_.link(row_.ifname.view())) {
+      row_.device_mtu = static_cast<std::uint32_t>(facts_.link_number(*at, "mtu"));
     }
     // A cached exception is a route of its own with a life; the metric of a configured route has none.
     if (route.expires_s != 0 && route.mtu != 0 && route.mtu != device_mtu()) {
@@ -247,28 +251,21 @@ class Teller {
 
   void tell_neighbour() {
     if (local_) return;
-    const auto link = link_row();
-    const std::string flags = link ? text_at(*facts_.find("links"), *link, "flags") : std::string{};
+    const auto link = facts_.link(row_.ifname.view());
+    const std::string flags = link ? facts_.link_text(*link, "flags") : std::string{};
     if (("," + flags + ",").find(",NOARP,") != std::string::npos) {
       return step("neighbour", kPasses, fmt::format("{} needs no link-layer address", row_.ifname.view()), "IFF_NOARP");
     }
     const std::string who = row_.next_hop.to_string();
-    const facts::TableData* neighbours = facts_.find("neighbours");
-    for (std::size_t row = 0; neighbours != nullptr && row < neighbours->size(); ++row) {
-      if (text_at(*neighbours, row, "address") != who || text_at(*neighbours, row, "ifname") != row_.ifname.view())
-        continue;
-      if (integer_at(*neighbours, row, "proxy") != 0 || text_at(*neighbours, row, "netns") != from_.netns) continue;
-      return tell_entry(*neighbours, row, who);
-    }
+    if (const auto entry = facts_.neighbour(row_.next_hop, row_.ifname.view())) return tell_entry(*entry, who);
     step("neighbour", kUnknown,
          fmt::format("{} has no entry yet: {} will be asked for it", who,
                      row_.next_hop.family() == Family::ipv6 ? "NDP" : "ARP"),
          "RTM_GETNEIGH");
   }
 
-  void tell_entry(const facts::TableData& neighbours, std::size_t row, const std::string& who) {
-    const std::string state = text_at(neighbours, row, "state");
-    const std::string mac = text_at(neighbours, row, "lladdr");
+  void tell_entry(const JourneyFacts::Neighbour& entry, const std::string& who) {
+    const auto& [state, mac] = entry;
     row_.neighbour_state = out_.intern(state);
     std::string words = fmt::format("{} is {}{}", who, mac.empty() ? "" : "at " + mac + ", ", state);
     if (const auto address = link_address(mac)) {
@@ -297,7 +294,7 @@ class Teller {
     }
     for (const std::string_view hook : hooks) {
       if (hook == "prerouting") std::swap(packet.iif, packet.oif);
-      const FilterVerdict verdict = walk_filter(facts_, from_.netns, hook, packet);
+      const FilterVerdict verdict = walk_filter(*from_.facts, from_.netns, hook, packet);
       tell_hook(hook, verdict);
       const bool stops = verdict.passage == Passage::drops || verdict.passage == Passage::rejects;
       if (verdict.passage == Passage::passes) continue;
@@ -333,15 +330,11 @@ class Teller {
   }
 
   void tell_qdisc() {
-    const facts::TableData* qdiscs = facts_.find("qdiscs");
-    for (std::size_t row = 0; qdiscs != nullptr && row < qdiscs->size(); ++row) {
-      if (text_at(*qdiscs, row, "ifname") != row_.ifname.view() || text_at(*qdiscs, row, "netns") != from_.netns)
-        continue;
-      if (integer_at(*qdiscs, row, "root") == 0) continue;
-      row_.qdisc = out_.intern(text_at(*qdiscs, row, "kind"));
+    if (const auto qdisc = facts_.root_qdisc(row_.ifname.view())) {
+      row_.qdisc = out_.intern(qdisc->kind);
       return step("qdisc", kPasses,
-                  fmt::format("{}, {} packets waiting, {} dropped since it was made", row_.qdisc.view(),
-                              integer_at(*qdiscs, row, "qlen"), integer_at(*qdiscs, row, "drops")),
+                  fmt::format("{}, {} packets waiting, {} dropped since it was made", qdisc->kind, qdisc->waiting,
+                              qdisc->dropped),
                   "RTM_GETQDISC");
     }
     step("qdisc", kPasses, "none: the device sends at once", "RTM_GETQDISC");
@@ -379,71 +372,9 @@ class Teller {
     row_.words = std::move(words);
   }
 
-  // An interface with the target in a prefix of its own, where that is not the one that the packet leaves by.
-  void find_connected() {
-    const facts::TableData* addresses = facts_.find("addresses");
-    std::int64_t longest = -1;
-    for (std::size_t row = 0; addresses != nullptr && row < addresses->size(); ++row) {
-      const auto own = IpAddress::parse(text_at(*addresses, row, "address"));
-      const std::int64_t length = integer_at(*addresses, row, "prefix_length");
-      if (!own || own->family() != traveller_.address.family() || own->is_link_local()) continue;
-      const auto whole = static_cast<std::int64_t>(own->size() * 8);
-      if (length >= whole || length <= longest || text_at(*addresses, row, "netns") != from_.netns) continue;
-      if (!traveller_.address.in_prefix(*own, static_cast<unsigned>(length))) continue;
-      longest = length;
-      const std::string ifname = text_at(*addresses, row, "ifname");
-      const bool other = ifname != row_.ifname.view() && !local_;
-      row_.connected_ifname = other ? out_.intern(ifname) : Symbol{};
-      row_.connected_prefix = other ? fmt::format("{}/{}", own->to_string(), length) : std::string{};
-    }
-  }
-
   [[nodiscard]] std::optional<std::uint32_t> table_id() const { return row_.table_id.value; }
   [[nodiscard]] std::uint32_t device_mtu() const { return row_.device_mtu.value; }
 
-  std::string table_name() const {
-    if (const auto known = facts::route_table_name(*table_id()); !known.empty()) return std::string(known);
-    const facts::TableData* rules = facts_.find("policy_rules");
-    for (std::size_t row = 0; rules != nullptr && row < rules->size(); ++row) {
-      if (integer_at(*rules, row, "table", -1) == static_cast<std::int64_t>(*table_id())) {
-        return text_at(*rules, row, "table_name");
-      }
-    }
-    return {};
-  }
-  [[nodiscard]] std::optional<std::size_t> find_link(std::string_view column, const facts::Value& value) const {
-    const facts::TableData* links = facts_.find("links");
-    for (std::size_t row = 0; links != nullptr && row < links->size(); ++row) {
-      if (value_at(*links, row, column) == value && text_at(*links, row, "netns") == from_.netns) return row;
-    }
-    return std::nullopt;
-  }
-  [[nodiscard]] std::optional<std::size_t> link_row() const {
-    return find_link("ifname", std::string(row_.ifname.view()));
-  }
-  [[nodiscard]] std::string ifname_of(std::uint32_t ifindex) const {
-    const auto row = find_link("ifindex", static_cast<std::int64_t>(ifindex));
-    return row ? text_at(*facts_.find("links"), *row, "ifname") : std::string{};
-  }
-  [[nodiscard]] std::uint32_t ifindex_of(const std::string& ifname) const {
-    if (ifname.empty()) return 0;
-    const auto row = find_link("ifname", ifname);
-    return row ? static_cast<std::uint32_t>(integer_at(*facts_.find("links"), *row, "ifindex")) : 0;
-  }
-  // The interface that has this address; "" where none has.
-  [[nodiscard]] std::string owner_of(const IpAddress& address) const {
-    const facts::TableData* addresses = facts_.find("addresses");
-    const std::string text = address.to_string();
-    for (std::size_t row = 0; addresses != nullptr && row < addresses->size(); ++row) {
-      if (text_at(*addresses, row, "address") == text && text_at(*addresses, row, "netns") == from_.netns) {
-        return text_at(*addresses, row, "ifname");
-      }
-    }
-    return {};
-  }
-  [[nodiscard]] bool has_address(const IpAddress& address) const {
-    return address.is_loopback() || !owner_of(address).empty();
-  }
   static std::optional<LinkAddress> link_address(std::string_view text) {
     std::vector<std::uint8_t> bytes;
     for (std::size_t at = 0; at + 2 <= text.size(); at += 3) {
@@ -456,7 +387,7 @@ class Teller {
 
   const Traveller& traveller_;
   const Surroundings& from_;
-  const facts::Facts& facts_;
+  const JourneyFacts facts_;
   facts::Facts& out_;
   facts::Journey row_;
   std::uint32_t steps_ = 0;
@@ -464,52 +395,6 @@ class Teller {
 };
 
 }  // namespace
-
-facts::Request journey_reads() {
-  facts::Request out;
-  out["policy_rules"].add_reader({"netns",
-                                  "family",
-                                  "priority",
-                                  "src",
-                                  "dst",
-                                  "iif",
-                                  "oif",
-                                  "fwmark",
-                                  "fwmask",
-                                  "tos",
-                                  "ip_proto",
-                                  "sport",
-                                  "dport",
-                                  "uid_range",
-                                  "action",
-                                  "table",
-                                  "table_name",
-                                  "goto_priority",
-                                  "suppress_prefixlength",
-                                  "l3mdev",
-                                  "invert",
-                                  "detached"},
-                                 {});
-  out["links"].add_reader({"netns", "ifindex", "ifname", "kind", "admin_up", "carrier", "mtu", "master", "flags"}, {});
-  out["addresses"].add_reader({"netns", "ifname", "address", "prefix_length"}, {});
-  out["neighbours"].add_reader({"netns", "ifname", "address", "lladdr", "state", "proxy"}, {});
-  out["netfilter_chains"].add_reader({"netns", "backend", "family", "table", "chain", "hook", "priority", "policy"},
-                                     {});
-  out["netfilter_rules"].add_reader(
-      {"netns", "backend", "family", "table", "chain", "position", "handle", "text", "verdict", "target", "protocol",
-       "sport", "dport", "src", "dst", "iif", "oif", "ct_state", "plain"},
-      {});
-  out["qdiscs"].add_reader({"netns", "ifname", "kind", "root", "qlen", "drops"}, {});
-  return out;
-}
-
-facts::Request refusal_reads() {
-  facts::Request out;
-  out["policy_rules"] = journey_reads()["policy_rules"];
-  out["routes"].add_reader(
-      {"netns", "family", "table", "dst", "dst_length", "prefix", "type", "priority", "dead", "tos"}, {});
-  return out;
-}
 
 void add_journey(const Traveller& traveller, const Surroundings& from, facts::Facts& out) {
   Teller(traveller, from, out).tell();

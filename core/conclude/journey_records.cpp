@@ -14,8 +14,11 @@ std::vector<JourneyRecord> journey_records(const facts::Facts& facts) {
     record.netns = text("netns");
     record.target = text("target");
     record.address = text("address");
-    if (const auto port = integer_at(*journeys, row, "port"); port > 0) record.port = std::to_string(port);
+    record.port = static_cast<std::uint16_t>(integer_at(*journeys, row, "port"));
     record.protocol = text("protocol");
+    record.source = text("source");
+    record.ifname = text("ifname");
+    record.next_hop = text("next_hop");
     record.outcome = text("outcome");
     record.words = text("words");
     const std::int64_t id = integer_at(*journeys, row, "journey", -1);

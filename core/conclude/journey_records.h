@@ -1,6 +1,7 @@
 // The journeys of a run as its report has them.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -19,9 +20,12 @@ struct JourneyRecord {
   std::string netns;
   std::string target;  // as it was named
   std::string address;
-  std::string port;  // "" for none
+  std::uint16_t port = 0;  // 0: none
   std::string protocol;
-  std::string outcome;  // see facts::Journey
+  std::string source;    // address; "" where there is none to send from
+  std::string ifname;    // that it leaves by; "" where it does not
+  std::string next_hop;  // whose link-layer address is asked for; "" where the packet does not leave the host
+  std::string outcome;   // see facts::Journey
   std::string words;
   std::vector<Step> steps;  // in order
 };

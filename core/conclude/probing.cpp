@@ -67,7 +67,9 @@ TargetPlan::HostsFile hosts_file_of(const kernel::NetnsInfo* netns) {
 std::shared_ptr<probe::Engine> engine_for(const ProbeOptions& options, const gather::Options& namespaces) {
   probe::Limits limits;
   limits.deadline = options.deadline;
-  return std::make_shared<probe::Engine>(limits, namespaces.asked);
+  auto engine = std::make_shared<probe::Engine>(limits, namespaces.asked);
+  engine->tell(options.onlooker);
+  return engine;
 }
 
 probe::Ask ask_of(const Finding& finding) {

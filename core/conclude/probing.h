@@ -28,6 +28,7 @@ struct ProbeOptions {
   std::vector<NamedTarget> targets;
   Traveller traveller;  // what else is known of the packets to targets; target, address and port are filled in
   std::chrono::steady_clock::time_point deadline;  // no probe lasts longer
+  probe::Onlooker onlooker;                        // of what is sent
   std::function<bool()> stop;                      // asked before each round; may be empty
   std::string off_because = "--probe off";         // why none is sent, with ProbeMode::off
   // Called after each round with what was sent; may be empty. Results of checks that asked for it (CheckResult::probes)

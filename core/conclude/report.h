@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "core/checks/finding.h"
+#include "core/conclude/journey_records.h"
+#include "core/conclude/timeline.h"
 
 namespace hostcheck::conclude {
 
@@ -86,6 +88,8 @@ struct Report {
   std::vector<SuppressedFinding> suppressed;  // counted for nothing
   std::vector<checks::CheckResult> checks;    // sorted by id; their findings have moved to findings
   std::vector<ProbeRecord> probes;            // in the order in which they were asked for
+  std::vector<JourneyRecord> journeys;        // one an address of a target
+  Timeline timeline;
   std::vector<Capability> capabilities;
 };
 

@@ -12,23 +12,27 @@ namespace hostcheck::conclude {
 namespace {
 
 facts::Facts take_samples(const facts::Request& request, const gather::Options& namespaces,
-                          std::chrono::milliseconds window, const Wait& wait, std::vector<Capability>* methods) {
+                          std::chrono::milliseconds window, const Wait& wait, Sampling* told) {
   if (window.count() == 0) return gather::gather(request, namespaces);
   const bool observes = observe::is_wanted(request);
   std::optional<observe::Observation> observation;
   if (observes) observation = observe::Observation::prepare(request, namespaces.asked);
   facts::Facts facts = gather::observe(request, namespaces, window, [&](std::chrono::milliseconds time) {
     if (!observes) {
-      wait(time, std::chrono::milliseconds{0}, {});
+      wait(time, {});
       return;
     }
     observation->begin();
-    wait(time, observe::kSampleEvery, [&] { observation->sample(); });
+    wait(time, [&] { return observation->sample(); });
     observation->end();
+    if (told != nullptr && told->at_end) told->at_end();
   });
   if (observes) {
     observation->fill(facts);
-    if (methods != nullptr) *methods = capabilities_of(observation->methods());
+    if (told != nullptr) {
+      told->methods = capabilities_of(observation->methods());
+      told->window = observation->window();
+    }
   }
   return facts;
 }
@@ -36,11 +40,11 @@ facts::Facts take_samples(const facts::Request& request, const gather::Options& 
 }  // namespace
 
 facts::Facts sample(const facts::Request& request, const gather::Options& namespaces, std::chrono::milliseconds window,
-                    const Wait& wait, std::span<const std::string> roles, std::vector<Capability>* methods) {
-  if (!request.contains("roles")) return take_samples(request, namespaces, window, wait, methods);
+                    const Wait& wait, std::span<const std::string> roles, Sampling* told) {
+  if (!request.contains("roles")) return take_samples(request, namespaces, window, wait, told);
   facts::Request all = request;
   for (const auto& [table, each] : roles_request()) all[table].merge(each);
-  facts::Facts facts = take_samples(all, namespaces, window, wait, methods);
+  facts::Facts facts = take_samples(all, namespaces, window, wait, told);
   fill_roles(facts, roles);
   return facts;
 }
@@ -53,14 +57,12 @@ std::vector<Capability> capabilities_of(const std::vector<observe::Method>& meth
   return all;
 }
 
-void sleep_through(std::chrono::milliseconds window, std::chrono::milliseconds every,
-                   const std::function<void()>& tick) {
+void sleep_through(std::chrono::milliseconds window, const Tick& tick) {
   using Clock = std::chrono::steady_clock;
   const auto end = Clock::now() + window;
-  if (every.count() == 0) every = window;
   while (Clock::now() < end) {
-    std::this_thread::sleep_until(std::min(Clock::now() + every, end));
-    if (tick) tick();
+    const std::chrono::milliseconds pause = tick ? tick() : window;
+    std::this_thread::sleep_until(std::min(Clock::now() + pause, end));
   }
 }
 

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include "core/facts/cgroup.h"
@@ -11,7 +14,6 @@
 #include "core/facts/netfilter.h"
 #include "core/facts/nic.h"
 #include "core/facts/observation.h"
-#include "core/facts/plugin_fact.h"
 #include "core/facts/probe.h"
 #include "core/facts/probe_connect.h"
 #include "core/facts/probe_dns.h"
@@ -30,11 +32,20 @@
 #include "core/facts/sysctl.h"
 #include "core/facts/system.h"
 #include "core/facts/table.h"
+#include "core/facts/timeline.h"
 
 namespace hostcheck::facts {
 
-std::span<const TableInfo* const> catalogue() {
-  static const std::vector<const TableInfo*> all = {
+namespace {
+
+// The tables of this process: hostcheck's own, and behind them those that its plugins and snapshots have made known.
+struct Tables {
+  std::vector<const TableInfo*> all;
+  std::vector<std::unique_ptr<const TableInfo>> brought;
+};
+
+std::vector<const TableInfo*> own_tables() {
+  return {
       &Accepts::table(),
       &Cgroup::table(),
       &Connection::table(),
@@ -43,6 +54,7 @@ std::span<const TableInfo* const> catalogue() {
       &ConntrackEntries::table(),
       &ConntrackTimeout::table(),
       &Drop::table(),
+      &DropSample::table(),
       &FileHandles::table(),
       &Host::table(),
       &IcmpErrorCount::table(),
@@ -67,7 +79,6 @@ std::span<const TableInfo* const> catalogue() {
       &NicSettings::table(),
       &NicStatistic::table(),
       &PathStep::table(),
-      &PluginFact::table(),
       &PolicyRule::table(),
       &Pressure::table(),
       &ProbeConnect::table(),
@@ -85,6 +96,7 @@ std::span<const TableInfo* const> catalogue() {
       &Protocol::table(),
       &ProtocolCounter::table(),
       &Qdisc::table(),
+      &QueueSample::table(),
       &Reset::table(),
       &Resolver::table(),
       &ResolverConfig::table(),
@@ -103,7 +115,30 @@ std::span<const TableInfo* const> catalogue() {
       &UdpSocket::table(),
       &UnansweredSyn::table(),
   };
-  return all;
+}
+
+Tables& tables() {
+  static Tables known{own_tables(), {}};
+  return known;
+}
+
+}  // namespace
+
+std::span<const TableInfo* const> catalogue() {
+  return tables().all;
+}
+
+const TableInfo& add_table(TableInfo info) {
+  if (const TableInfo* there = find_table(info.name)) return *there;
+  Tables& known = tables();
+  known.brought.push_back(std::make_unique<const TableInfo>(std::move(info)));
+  known.all.push_back(known.brought.back().get());
+  return *known.brought.back();
+}
+
+bool is_brought_table(std::string_view name) {
+  const auto& brought = tables().brought;
+  return std::any_of(brought.begin(), brought.end(), [&](const auto& each) { return each->name == name; });
 }
 
 }  // namespace hostcheck::facts

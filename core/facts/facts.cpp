@@ -11,6 +11,15 @@ void Facts::put(std::unique_ptr<TableData> data) {
   tables_[std::move(name)] = std::move(data);
 }
 
+void Facts::keep_only(const Request& tables) {
+  std::erase_if(tables_, [&](const auto& each) { return !tables.contains(each.first); });
+}
+
+void Facts::forget(std::string_view table) {
+  if (const auto found = tables_.find(table); found != tables_.end()) tables_.erase(found);
+  std::erase_if(absences_, [&](const Absence& each) { return each.table == table; });
+}
+
 const TableData* Facts::find(std::string_view table) const {
   const auto found = tables_.find(table);
   return found == tables_.end() ? nullptr : found->second.get();

@@ -12,6 +12,7 @@
 
 #include "core/base/result.h"
 #include "core/base/text_pool.h"
+#include "core/facts/request.h"
 #include "core/facts/table.h"
 
 namespace hostcheck::facts {
@@ -100,6 +101,10 @@ class Facts {
   }
   // Puts a table in place of what was there.
   void put(std::unique_ptr<TableData> data);
+  // Drops every table that is not one of these.
+  void keep_only(const Request& tables);
+  // As if the table had never been asked for: without its rows and absences.
+  void forget(std::string_view table);
   // nullptr when the table was not asked for (nothing was gathered into it).
   [[nodiscard]] const TableData* find(std::string_view table) const;
   // Deltas of one table against an earlier sample; nothing happens where either has no such table.

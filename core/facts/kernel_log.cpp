@@ -71,7 +71,8 @@ std::string_view name_of(LogTopic topic) {
 const TableInfo& LogMessage::table() {
   static const TableInfo info =
       TableBuilder<LogMessage>("kernel_log", "Messages of the kernel that are about networking, of all namespaces")
-          .key<&LogMessage::seq>("seq", "", "/dev/kmsg", "Number of the record since boot")
+          .key<&LogMessage::seq>("seq", "", "/dev/kmsg; syslog(2)",
+                                 "Number of the record since boot; by syslog(2), of the line")
           .column<&LogMessage::level>("level", "", "/dev/kmsg", "0 (emergency) to 7 (debug)")
           .column<&LogMessage::priority>("priority", "", "/dev/kmsg",
                                          "emerg, alert, crit, err, warning, notice, info or debug")

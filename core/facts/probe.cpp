@@ -3,7 +3,7 @@
 namespace hostcheck::facts {
 
 bool is_asked_table(std::string_view table) {
-  return table.starts_with("probe_") || table == "journeys" || table == "path_steps" || table == "plugin_facts";
+  return table.starts_with("probe_") || table == "journeys" || table == "path_steps" || is_brought_table(table);
 }
 
 std::string probe_arguments(const std::map<std::string, std::string>& args) {

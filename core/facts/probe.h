@@ -12,7 +12,8 @@
 
 namespace hostcheck::facts {
 
-// Whether a table is filled by what a run does (probes, journeys to targets, plugins) and never gathered.
+// Whether a table is filled by what a run does (probes, journeys to targets, the plugins that
+// bring it) and never gathered.
 [[nodiscard]] bool is_asked_table(std::string_view table);
 
 // A probe's arguments as its row has them, sorted by name: "count=5 ifname=eth0".

@@ -19,6 +19,7 @@ struct Constraint {
   std::string column;
   Op op = Op::eq;
   Value value;
+  bool operator==(const Constraint&) const = default;
 };
 
 class TableRequest {
@@ -48,6 +49,9 @@ class TableRequest {
   [[nodiscard]] TableRequest readers_of(std::span<const std::string_view> columns) const;
   // Adds every reader of another request for the same table.
   void merge(const TableRequest& other);
+
+  // Asked for by the same readers in the same order.
+  bool operator==(const TableRequest&) const = default;
 
   [[nodiscard]] const std::set<std::string>& columns() const { return columns_; }
   [[nodiscard]] const std::vector<std::vector<Constraint>>& readers() const { return readers_; }

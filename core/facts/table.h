@@ -56,6 +56,8 @@ struct TableInfo {
   std::string meaning;
   std::vector<Column> columns;
   std::vector<Counter* (*)(void* row)> counters;  // each gives nullptr where the row has no such counter
+  std::string brought_by = {};                    // the plugin that brings its rows; "" for hostcheck's own tables
+  bool compared = true;                           // by diff; only asked of tables that plugins bring
 
   // Index of a column by name; nullopt where there is none.
   [[nodiscard]] std::optional<std::size_t> column(std::string_view column_name) const;
@@ -181,6 +183,12 @@ class TableBuilder {
 
 // Every table that hostcheck knows, in the order of `hostcheck tables`. A new fact adds its line here (catalogue.cpp).
 [[nodiscard]] std::span<const TableInfo* const> catalogue();
+// Makes a table that a plugin brings (brought_by is set, Column::read is not) known to every reader of the catalogue,
+// behind hostcheck's own and for as long as the process lives. To be called before a database is opened that shall have
+// it, and from one thread only. Returns the table; where there is one of that name already, that one, which stays.
+const TableInfo& add_table(TableInfo info);
+// Whether a plugin brings the table.
+[[nodiscard]] bool is_brought_table(std::string_view name);
 // By name; nullptr where there is none.
 [[nodiscard]] const TableInfo* find_table(std::string_view name);
 [[nodiscard]] std::vector<std::string> table_names();

@@ -1,4 +1,4 @@
-// The kernel's log as /dev/kmsg gives it (Documentation/ABI/testing/dev-kmsg).
+// The kernel's log as /dev/kmsg gives it (Documentation/ABI/testing/dev-kmsg), or syslog(2).
 #pragma once
 
 #include <cstdint>
@@ -55,11 +55,17 @@ struct KernelLog {
   bool overwritten = false;     // records were overwritten while they were read
 };
 
+// The text that syslog(2) gives, lines like "<6>[    5.140900] NET: Registered PF_INET", with "[    T1]" or "[    C0]"
+// of the caller before the message where the kernel is built so. Such lines have no number: seq counts them from 0, and
+// first_seq stays 0. Error code unsupported: no time in them (printk.time is off), so nobody knows how old they are.
+[[nodiscard]] Result<KernelLog> parse_syslog(std::string_view text);
+
 // One read(2): bytes of one record, or -errno.
 using ReadRecord = std::function<ssize_t(std::span<char> buffer)>;
 // All records that there are, without waiting for more.
 [[nodiscard]] Result<KernelLog> read_kernel_log(const ReadRecord& read);
-// The same of /dev/kmsg. Error code denied: kernel.dmesg_restrict without CAP_SYSLOG.
+// The same of /dev/kmsg, or, where that is missing or another device as in containers, of syslog(2). Error code denied:
+// kernel.dmesg_restrict without CAP_SYSLOG.
 [[nodiscard]] Result<KernelLog> read_kernel_log(const FileTree& files);
 
 // Now, on the clock of the records' timestamps.

@@ -1,9 +1,9 @@
 #include "core/kernel/netlink.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
-#include <libmnl/libmnl.h>
 #include <sys/socket.h>
 
 namespace hostcheck::kernel {
@@ -11,6 +11,18 @@ namespace {
 
 constexpr std::size_t kReceiveBytes = 256 * 1024;  // a dump's skb is at most 32 KiB today; room for later kernels
 constexpr int kAttempts = 5;
+
+// The message at the front of what is left of an answer; nullptr where there is no whole one.
+const nlmsghdr* message_at(std::span<const std::uint8_t> left) {
+  if (left.size() < sizeof(nlmsghdr)) return nullptr;
+  const auto* message = reinterpret_cast<const nlmsghdr*>(left.data());
+  return message->nlmsg_len >= sizeof(nlmsghdr) && message->nlmsg_len <= left.size() ? message : nullptr;
+}
+
+// What is left behind that message, which is padded to 4 bytes unless it is the last.
+std::span<const std::uint8_t> after(const nlmsghdr& message, std::span<const std::uint8_t> left) {
+  return left.subspan(std::min<std::size_t>(NLMSG_ALIGN(message.nlmsg_len), left.size()));
+}
 
 }  // namespace
 
@@ -71,15 +83,9 @@ void NetlinkRequest::end_nested(std::size_t mark) {
 }
 
 struct NetlinkSocket::State {
-  mnl_socket* socket = nullptr;
+  UniqueFd socket;
   std::uint32_t sequence = 0;
   std::vector<std::uint8_t> buffer = std::vector<std::uint8_t>(kReceiveBytes);
-  State() = default;
-  State(const State&) = delete;
-  State& operator=(const State&) = delete;
-  ~State() {
-    if (socket != nullptr) mnl_socket_close(socket);
-  }
 };
 
 NetlinkSocket::NetlinkSocket(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -89,12 +95,14 @@ NetlinkSocket::~NetlinkSocket() = default;
 
 Result<NetlinkSocket> NetlinkSocket::open(int protocol) {
   auto state = std::make_unique<State>();
-  state->socket = mnl_socket_open2(protocol, SOCK_CLOEXEC);
-  if (state->socket == nullptr) return unexpected(errno_error(errno, "open netlink socket"));
-  if (mnl_socket_bind(state->socket, 0, MNL_SOCKET_AUTOPID) < 0) {
+  state->socket = UniqueFd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol));
+  const int fd = state->socket.get();
+  if (fd < 0) return unexpected(errno_error(errno, "open netlink socket"));
+  sockaddr_nl self{};
+  self.nl_family = AF_NETLINK;  // the kernel gives it a port
+  if (::bind(fd, reinterpret_cast<const sockaddr*>(&self), sizeof self) != 0) {
     return unexpected(errno_error(errno, "bind netlink socket"));
   }
-  const int fd = mnl_socket_get_fd(state->socket);
   const int receive_bytes = 1 << 20;  // best effort: an overrun is noticed and the dump done again
   setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes);
   // An answer that never comes must not hang the run.
@@ -107,20 +115,19 @@ Result<NetlinkSocket> NetlinkSocket::open(int protocol) {
 
 NetlinkSocket NetlinkSocket::adopt(UniqueFd transport) {
   auto state = std::make_unique<State>();
-  state->socket = mnl_socket_fdopen(transport.release());
+  state->socket = std::move(transport);
   return NetlinkSocket(std::move(state));
 }
 
 bool NetlinkSocket::set_strict_checking() {
   const int one = 1;
-  return mnl_socket_setsockopt(state_->socket, NETLINK_GET_STRICT_CHK, const_cast<int*>(&one), sizeof one) ==
-         0;  // NOLINT
+  return setsockopt(state_->socket.get(), SOL_NETLINK, NETLINK_GET_STRICT_CHK, &one, sizeof one) == 0;
 }
 
 Result<void> NetlinkSocket::send(NetlinkRequest& request, std::string_view operation) {
   nlmsghdr* message = request.message();
   message->nlmsg_seq = ++state_->sequence;
-  if (mnl_socket_sendto(state_->socket, message, message->nlmsg_len) < 0) {
+  if (::send(state_->socket.get(), message, message->nlmsg_len, 0) < 0) {
     return unexpected(errno_error(errno, operation));
   }
   return {};
@@ -129,7 +136,7 @@ Result<void> NetlinkSocket::send(NetlinkRequest& request, std::string_view opera
 Result<void> NetlinkSocket::receive(std::uint32_t sequence, bool is_dump, std::string_view operation,
                                     const MessageHandler& handler) {
   bool interrupted = false;
-  const int fd = mnl_socket_get_fd(state_->socket);
+  const int fd = state_->socket.get();
   while (true) {
     sockaddr_nl sender{};
     iovec room{state_->buffer.data(), state_->buffer.size()};
@@ -151,12 +158,12 @@ Result<void> NetlinkSocket::receive(std::uint32_t sequence, bool is_dump, std::s
     if ((header.msg_flags & MSG_TRUNC) != 0) {
       return unexpected(make_error(ErrorCode::failed, operation, {}, "an answer was longer than the receive buffer"));
     }
-    int left = static_cast<int>(got);
-    const auto* message = reinterpret_cast<const nlmsghdr*>(state_->buffer.data());
-    if (left == 0 || !mnl_nlmsg_ok(message, left)) {
+    std::span<const std::uint8_t> left(state_->buffer.data(), static_cast<std::size_t>(got));
+    if (message_at(left) == nullptr) {
       return unexpected(make_error(ErrorCode::failed, operation, {}, "malformed answer"));
     }
-    for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+    while (const nlmsghdr* message = message_at(left)) {
+      left = after(*message, left);
       if (message->nlmsg_seq != sequence) continue;  // a leftover of an attempt that was given up
       if ((message->nlmsg_flags & NLM_F_DUMP_INTR) != 0) interrupted = true;
       if (message->nlmsg_type == NLMSG_NOOP) continue;
@@ -164,7 +171,7 @@ Result<void> NetlinkSocket::receive(std::uint32_t sequence, bool is_dump, std::s
       if (message->nlmsg_type == NLMSG_ERROR || message->nlmsg_type == NLMSG_DONE) {
         int code = 0;
         if (message->nlmsg_len >= NLMSG_HDRLEN + sizeof code) {
-          std::memcpy(&code, mnl_nlmsg_get_payload(message), sizeof code);
+          std::memcpy(&code, reinterpret_cast<const std::uint8_t*>(message) + NLMSG_HDRLEN, sizeof code);
         } else if (message->nlmsg_type == NLMSG_ERROR) {
           return unexpected(make_error(ErrorCode::failed, operation, {}, "malformed answer"));
         }
@@ -177,7 +184,7 @@ Result<void> NetlinkSocket::receive(std::uint32_t sequence, bool is_dump, std::s
       }
       if (auto handled = handler(*message); !handled) return handled;
     }
-    if (left > 0) return unexpected(make_error(ErrorCode::failed, operation, {}, "malformed answer"));
+    if (!left.empty()) return unexpected(make_error(ErrorCode::failed, operation, {}, "malformed answer"));
   }
 }
 

@@ -167,6 +167,12 @@ Result<NetnsInfo> find_namespace(std::string_view name) {
   return info;
 }
 
+bool is_there(const NetnsInfo& netns) {
+  if (netns.here || netns.opened != nullptr) return true;
+  const auto inode = inode_of(netns.path);
+  return inode && *inode == netns.inode;
+}
+
 Result<NetnsScope> NetnsScope::enter(const NetnsInfo& target) {
   const auto here = inode_of(kThreadNetns);
   if (here && *here == target.inode) return NetnsScope(UniqueFd{});

@@ -43,6 +43,10 @@ struct NetnsList {
 // The one the calling thread is in.
 [[nodiscard]] Result<NetnsInfo> current_namespace();
 
+// Whether the namespace's path still leads to it. What is kept open in a namespace keeps it: to be asked before going
+// on with it. Costs one stat(2).
+[[nodiscard]] bool is_there(const NetnsInfo& netns);
+
 // Moves the calling thread into a namespace for the object's life and back afterwards. A run is single-threaded while
 // it gathers, so the process as a whole moves.
 class NetnsScope {

@@ -127,4 +127,18 @@ Result<std::string> FileTree::read_link(std::string_view path) const {
   return std::string(target.data(), static_cast<std::size_t>(got));
 }
 
+Result<SettingFile> SettingFile::open(std::string_view path) {
+  std::string name(path);
+  UniqueFd fd(::open(name.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) return unexpected(errno_error(errno, "open", path));
+  return SettingFile(std::move(fd), std::move(name));
+}
+
+Result<std::string> SettingFile::read() const {
+  std::array<char, 128> content;
+  const ssize_t got = ::pread(fd_.get(), content.data(), content.size(), 0);
+  if (got < 0) return unexpected(errno_error(errno, "read", path_));
+  return std::string(content.data(), static_cast<std::size_t>(got));
+}
+
 }  // namespace hostcheck::kernel

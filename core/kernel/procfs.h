@@ -5,9 +5,11 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/base/result.h"
+#include "core/base/unique_fd.h"
 
 namespace hostcheck::kernel {
 
@@ -47,6 +49,20 @@ class FileTree {
 
  private:
   std::string root_;
+};
+
+// A short file under /proc/sys that is read again and again. Under /proc/sys/net it stays the one of the namespace in
+// which it was opened, which it does not keep.
+class SettingFile {
+ public:
+  [[nodiscard]] static Result<SettingFile> open(std::string_view path);
+  // As it is now, without what is past its first 128 bytes.
+  [[nodiscard]] Result<std::string> read() const;
+
+ private:
+  SettingFile(UniqueFd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
+  UniqueFd fd_;
+  std::string path_;
 };
 
 }  // namespace hostcheck::kernel

@@ -32,16 +32,13 @@ ListenerState state_of(const kernel::DiagSocket& socket) {
 
 }  // namespace
 
-Result<std::vector<ListenerState>> read_listeners() {
-  // Opened anew each time: a socket costs microseconds, its buffer kept for hundreds of namespaces would cost memory.
-  auto netlink = kernel::open_sock_diag();
-  if (!netlink) return unexpected(netlink.error());
+Result<std::vector<ListenerState>> read_listeners(kernel::NetlinkSocket& netlink) {
   std::vector<ListenerState> states;
   kernel::SocketQuery query;
   query.states = kernel::state_bit(facts::SocketState::listen);
   query.memory = true;
   const auto dumped = kernel::dump_sockets(
-      *netlink, query, [&](const kernel::DiagSocket& socket) { states.push_back(state_of(socket)); },
+      netlink, query, [&](const kernel::DiagSocket& socket) { states.push_back(state_of(socket)); },
       [&] { states.clear(); });
   if (!dumped) return unexpected(dumped.error());
   return states;

@@ -8,6 +8,7 @@
 
 #include "core/base/address.h"
 #include "core/base/result.h"
+#include "core/kernel/netlink.h"
 
 namespace hostcheck::observe {
 
@@ -22,7 +23,7 @@ struct ListenerState {
 };
 
 // By sock_diag, which walks nothing but listeners for it.
-[[nodiscard]] Result<std::vector<ListenerState>> read_listeners();
+[[nodiscard]] Result<std::vector<ListenerState>> read_listeners(kernel::NetlinkSocket& netlink);
 
 // How many half-open connections each listener has, by cookie. Either way the kernel walks its whole table of
 // connections, which takes it from half a millisecond to many.

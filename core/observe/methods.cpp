@@ -52,7 +52,7 @@ Method method_of_samples() {
 }
 
 std::string_view remedy_for(const Error& why) {
-  if (why.code == ErrorCode::denied) return "run as root, or give it CAP_BPF and CAP_PERFMON";
+  if (why.code == ErrorCode::denied) return "run as root, or give it CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN";
   if (why.code == ErrorCode::unsupported) return "a kernel with BTF (CONFIG_DEBUG_INFO_BTF) and BPF tracing";
   return "";
 }

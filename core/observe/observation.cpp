@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/facts/observation.h"
+#include "core/kernel/packet_socket.h"
 #include "core/kernel/sock_diag.h"
 #include "core/kernel/symbols.h"
 #include "core/observe/surroundings.h"
@@ -18,12 +19,25 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Samples take at most one part in so many of the time: with hundreds of namespaces they cost milliseconds.
-constexpr int kSampleCost = 50;
-// Likewise those of the half-open queues, for which the kernel walks its whole table of connections.
-constexpr int kHalfOpenCost = 100;
+// Readings of the map of drops that has changed, for its course over time, take at most one part in so many of the
+// time.
+constexpr int kDropsCost = 100;
+
+// In how many namespaces what samples read by is kept open; each is a socket with its buffer.
+constexpr std::size_t kKeptOpen = 16;
 
 enum class Moment { begin, within, end };
+
+// The turn of the half-open queues.
+struct HalfOpenTurn {
+  Clock::duration took{0};
+};
+
+// A sample that was taken, and what it cost.
+struct Taken {
+  Clock::time_point ended;
+  Clock::duration took{0};
+};
 
 struct Filler {
   std::string_view table;
@@ -37,13 +51,16 @@ constexpr std::array kFillers = {
     Filler{"retransmits", fill_retransmits},
     Filler{"timestamps_backwards", fill_timestamps_backwards},
     Filler{"icmp_errors", fill_icmp_errors},
+    Filler{"drop_samples", fill_drop_samples},
     Filler{"accepts", fill_accepts},
     Filler{"lost_events", fill_lost_events},
 };
 // Without BPF too.
 constexpr std::string_view kListenerDrops = "listener_drops";
+constexpr std::string_view kDropSamples = "drop_samples";
+constexpr std::string_view kQueueSamples = "queue_samples";
 // What the samples of the listeners are needed for.
-constexpr std::array<std::string_view, 2> kSampled = {kListenerDrops, "accepts"};
+constexpr std::array<std::string_view, 3> kSampled = {kListenerDrops, kQueueSamples, "accepts"};
 
 bool asked(const facts::Request& request, std::string_view table) {
   return request.find(table) != request.end();
@@ -53,36 +70,70 @@ bool asked(const facts::Request& request, std::string_view table) {
 
 struct Observation::State {
   facts::Request request;
+  Pace pace;
   std::map<std::uint32_t, Surroundings> around;  // by netns inode
+  std::set<std::uint32_t> asked_netns;           // of those, at the end of the last round
   std::optional<Trace> trace;
   std::optional<Error> trace_error;
   std::optional<TraceRecord> record;
   std::vector<std::pair<std::string, Error>> sample_errors;  // namespace and why it could not be sampled
   std::vector<Method> methods;
+  std::optional<DropSeries> drops;  // where it is asked for
   Clock::time_point began;
-  Clock::time_point next_sample;
-  Clock::time_point next_half_open;
+  Taken sampled_last;
+  Taken half_open_last;
+  Clock::time_point next_drops;
+  std::uint64_t drops_read = 0;  // Trace::drops_seen() at the last reading
+  bool calm = false;             // as the last sample found it
   std::chrono::milliseconds span{0};
   bool ran = false;
+  bool in_rounds = false;  // it goes on after fill()
 
   void sample(Moment moment);
+  // Whether there were any since the last time.
+  bool sample_drops();
+  // When the pause that follows a sample is over; cost: of how many parts of the time such samples may take one.
+  [[nodiscard]] Clock::time_point end_of_pause(const Taken& taken, int cost) const {
+    const Clock::duration pause = std::max<Clock::duration>(cost * taken.took, kSampleEvery);
+    return taken.ended + (calm ? pace.calm * pause : pause);
+  }
+  [[nodiscard]] std::uint32_t since_begin() const {
+    return static_cast<std::uint32_t>(
+        std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began).count());
+  }
+  // half_open: nullptr where it is not their turn.
+  [[nodiscard]] Result<void> sample(Surroundings& place, Moment moment, HalfOpenTurn* half_open);
   [[nodiscard]] Names names() const;
 };
 
+Result<void> Observation::State::sample(Surroundings& place, Moment moment, HalfOpenTurn* half_open) {
+  std::optional<kernel::NetnsScope> scope;
+  if (moment != Moment::within || half_open != nullptr || !place.is_open()) {
+    auto entered = kernel::NetnsScope::enter(place.netns());
+    if (!entered) return unexpected(entered.error());
+    scope.emplace(std::move(*entered));
+  }
+  auto sampled = place.sample(around.size() <= kKeptOpen);
+  if (moment == Moment::begin) place.read_limits();
+  if (moment != Moment::within) place.read_counters();
+  if (!sampled || half_open == nullptr) return sampled;
+  const auto before = Clock::now();
+  sampled = place.sample_half_open(trace ? trace->listener_iterator() : -1);
+  half_open->took += Clock::now() - before;
+  return sampled;
+}
+
 void Observation::State::sample(Moment moment) {
   const auto start = Clock::now();
-  const bool half_open = moment != Moment::within || start >= next_half_open;
-  Clock::duration for_half_open{0};
+  HalfOpenTurn turn;
+  const bool is_turn = moment != Moment::within || start >= end_of_pause(half_open_last, pace.half_open_cost);
+  HalfOpenTurn* const half_open = is_turn ? &turn : nullptr;
+  const bool keeps_points = asked(request, kQueueSamples);
+  calm = true;
   for (auto& [inode, place] : around) {
-    auto scope = kernel::NetnsScope::enter(place.netns());
-    Result<void> sampled = scope ? place.sample() : Result<void>(unexpected(scope.error()));
-    if (scope && moment == Moment::begin) place.read_limits();
-    if (scope && moment != Moment::within) place.read_counters();
-    if (sampled && half_open) {
-      const auto before = Clock::now();
-      sampled = place.sample_half_open(trace ? trace->listener_iterator() : -1);
-      for_half_open += Clock::now() - before;
-    }
+    const auto sampled = sample(place, moment, half_open);
+    if (sampled && keeps_points) place.keep_point(since_begin());
+    calm = calm && place.is_calm();
     // A namespace that is gone has nothing to tell any more, and nothing is missing.
     if (!sampled && sampled.error().code != ErrorCode::vanished) {
       const auto known = std::find_if(sample_errors.begin(), sample_errors.end(),
@@ -91,8 +142,28 @@ void Observation::State::sample(Moment moment) {
     }
   }
   const auto end = Clock::now();
-  next_sample = end + kSampleCost * (end - start - for_half_open);
-  if (half_open) next_half_open = end + kHalfOpenCost * for_half_open;
+  sampled_last = {end, end - start - turn.took};
+  if (half_open != nullptr) half_open_last = {end, turn.took};
+}
+
+// A reading that fails makes the slice longer: the next one, or the end, has all that came.
+bool Observation::State::sample_drops() {
+  const auto start = Clock::now();
+  if (!drops || !trace || trace_error) return false;
+  const std::uint64_t seen = trace->drops_seen();
+  if (seen == drops_read) {
+    drops->add(since_begin(), {});
+    return false;
+  }
+  if (start < next_drops) return true;
+  const auto so_far = trace->drops_so_far();
+  if (so_far) {
+    drops->add(since_begin(), *so_far);
+    drops_read = seen;
+  }
+  const auto end = Clock::now();
+  next_drops = end + kDropsCost * (end - start);
+  return true;
 }
 
 Names Observation::State::names() const {
@@ -129,7 +200,7 @@ Names Observation::State::names() const {
 }
 
 bool is_observation_table(std::string_view table) {
-  return table == kListenerDrops ||
+  return table == kListenerDrops || table == kQueueSamples ||
          std::any_of(kFillers.begin(), kFillers.end(), [&](const Filler& each) { return each.table == table; });
 }
 
@@ -142,12 +213,15 @@ Observation::Observation(Observation&&) noexcept = default;
 Observation& Observation::operator=(Observation&&) noexcept = default;
 Observation::~Observation() = default;
 
-Observation Observation::prepare(const facts::Request& request, const std::vector<kernel::NetnsInfo>& namespaces) {
+Observation Observation::prepare(const facts::Request& request, const std::vector<kernel::NetnsInfo>& namespaces,
+                                 Pace pace, bool all) {
   auto state = std::make_unique<State>();
   state->request = request;
+  state->pace = pace;
   for (const kernel::NetnsInfo& each : namespaces) state->around.emplace(static_cast<std::uint32_t>(each.inode), each);
+  if (asked(request, kDropSamples)) state->drops.emplace();
   if (is_wanted(request)) {
-    const auto only = namespaces.size() == 1 ? static_cast<std::uint32_t>(namespaces.front().inode) : 0U;
+    const auto only = !all && namespaces.size() == 1 ? static_cast<std::uint32_t>(namespaces.front().inode) : 0U;
     auto trace = Trace::open(only);
     if (trace) {
       state->trace = std::move(*trace);
@@ -174,8 +248,15 @@ void Observation::begin() {
   state.methods.push_back(method_of_samples());
 }
 
-void Observation::sample() {
-  if (state_->ran && Clock::now() >= state_->next_sample) state_->sample(Moment::within);
+std::chrono::milliseconds Observation::sample() {
+  State& state = *state_;
+  if (!state.ran) return state.pace.calm * kSampleEvery;
+  const bool dropped = state.sample_drops();
+  const auto due = [&] { return state.end_of_pause(state.sampled_last, state.pace.sample_cost); };
+  if (Clock::now() >= due()) state.sample(Moment::within);
+  const auto longest = dropped ? kSampleEvery : state.pace.calm * kSampleEvery;
+  const auto rest = std::chrono::ceil<std::chrono::milliseconds>(due() - Clock::now());
+  return std::clamp(rest, std::chrono::milliseconds{1}, longest);
 }
 
 void Observation::end() {
@@ -186,11 +267,61 @@ void Observation::end() {
   if (state.trace && !state.trace_error) {
     if (auto record = state.trace->stop()) {
       state.record = std::move(*record);
+      if (state.drops) state.drops->add(static_cast<std::uint32_t>(state.span.count()), state.record->drops);
     } else {
       state.trace_error = record.error();
     }
   }
   state.trace.reset();
+}
+
+void Observation::end_round(const std::vector<kernel::NetnsInfo>& asked) {
+  State& state = *state_;
+  if (!state.ran) return;
+  state.in_rounds = true;
+  state.drops.reset();
+  for (const kernel::NetnsInfo& each : asked) {
+    const auto [place, added] = state.around.try_emplace(static_cast<std::uint32_t>(each.inode), each);
+    if (!added) {
+      place->second.know_as(each);
+      continue;
+    }
+    if (auto scope = kernel::NetnsScope::enter(each)) place->second.read_limits();
+  }
+  state.asked_netns.clear();
+  for (const kernel::NetnsInfo& each : asked) state.asked_netns.insert(static_cast<std::uint32_t>(each.inode));
+  state.sample(Moment::end);
+  const auto now = Clock::now();
+  state.span = std::chrono::duration_cast<std::chrono::milliseconds>(now - state.began);
+  state.began = now;
+  if (!state.trace || state.trace_error) return;
+  if (auto record = state.trace->next()) {
+    state.record = std::move(*record);
+  } else {
+    state.trace_error = record.error();
+    state.record.reset();
+  }
+}
+
+void Observation::begin_round(const facts::Request& request) {
+  State& state = *state_;
+  state.request = request;
+  if (!state.ran) return;
+  state.sample_errors.clear();
+  state.record.reset();
+  std::erase_if(state.around, [&](const auto& each) { return !state.asked_netns.contains(each.first); });
+  for (auto& [inode, place] : state.around) {
+    place.begin_again();
+    if (auto scope = kernel::NetnsScope::enter(place.netns())) place.read_limits();
+  }
+}
+
+void Observation::ask(const facts::Request& request) {
+  state_->request = request;
+}
+
+void Observation::make_room() {
+  if (state_->ran && state_->trace && !state_->trace_error) state_->trace->make_room();
 }
 
 void Observation::fill(facts::Facts& out) {
@@ -199,6 +330,7 @@ void Observation::fill(facts::Facts& out) {
   if (asked(state.request, kListenerDrops)) {
     fill_listener_drops(state.around, state.span, out);
   }
+  if (asked(state.request, kQueueSamples)) fill_queue_samples(state.around, state.span, out);
   for (const std::string_view table : kSampled) {
     if (!asked(state.request, table)) continue;
     for (const auto& [netns, error] : state.sample_errors) out.add_absence(table, netns, error);
@@ -212,15 +344,27 @@ void Observation::fill(facts::Facts& out) {
     return;
   }
   const Names names = state.names();
-  const Seen seen{*state.record, state.around, names, state.span};
+  const Seen seen{*state.record, state.around, names, state.span, state.drops ? &*state.drops : nullptr};
   for (const Filler& each : kFillers) {
     if (asked(state.request, each.table)) each.fill(seen, out);
+  }
+  if (state.in_rounds && asked(state.request, kDropSamples)) {
+    out.add_absence(kDropSamples, {},
+                    make_error(ErrorCode::unsupported, "observe", kDropSamples, "a watch keeps no course over time"));
   }
   const auto accepts = state.request.find("accepts");
   if (accepts != state.request.end() && (accepts->second.wants("pid") || accepts->second.wants("process"))) {
     fill_accept_owners(state.around, out);
   }
   note_lost(state.record->lost, state.request, out);
+}
+
+Observation::Window Observation::window() const {
+  if (!state_->record) return {};
+  // The programs' clock stands still in suspend and is never set; for a run of seconds the two go alike.
+  const auto between = kernel::wall_clock() - std::chrono::steady_clock::now().time_since_epoch();
+  return {std::chrono::nanoseconds(state_->record->started_ns) + between,
+          std::chrono::nanoseconds(state_->record->ended_ns) + between};
 }
 
 const std::vector<Method>& Observation::methods() const {

@@ -12,6 +12,7 @@
 #include "core/facts/facts.h"
 #include "core/facts/observation.h"
 #include "core/observe/surroundings.h"
+#include "core/observe/timeline.h"
 #include "core/observe/trace.h"
 
 namespace hostcheck::observe {
@@ -29,6 +30,7 @@ struct Seen {
   const std::map<std::uint32_t, Surroundings>& around;  // by netns inode; events of other namespaces are left out
   const Names& names;
   std::chrono::milliseconds span{0};
+  const DropSeries* drops_over_time = nullptr;  // nullptr: not asked for
 };
 
 // An address of a map; IPv4 where it is mapped.

@@ -6,6 +6,7 @@
 #include "core/base/text.h"
 #include "core/kernel/local_addresses.h"
 #include "core/kernel/procfs.h"
+#include "core/kernel/sock_diag.h"
 
 namespace hostcheck::observe {
 namespace {
@@ -36,20 +37,51 @@ std::map<std::string_view, std::uint64_t> tcp_ext_counters(std::string_view text
 
 }  // namespace
 
-Result<void> Surroundings::sample() {
-  const auto now = read_listeners();
-  if (!now) return unexpected(now.error());
-  note(*now);
-  if (const auto count = read_setting("/proc/sys/net/netfilter/nf_conntrack_count")) {
-    conntrack_count = std::max(conntrack_count.value_or(0), *count);
+// What a sample reads by. Made once it costs a third of what it costs to be made each time, and entering a namespace
+// slows down what other processors do.
+struct Surroundings::Open {
+  kernel::NetlinkSocket sock_diag;
+  std::optional<kernel::SettingFile> conntrack_count;
+};
+
+Surroundings::Surroundings(kernel::NetnsInfo netns) : netns_(std::move(netns)) {}
+Surroundings::Surroundings(Surroundings&&) noexcept = default;
+Surroundings& Surroundings::operator=(Surroundings&&) noexcept = default;
+Surroundings::~Surroundings() = default;
+
+bool Surroundings::is_open() {
+  if (open_ && !kernel::is_there(netns_)) open_.reset();
+  return open_ != nullptr;
+}
+
+Result<void> Surroundings::sample(bool keep) {
+  if (!open_) {
+    auto sock_diag = kernel::open_sock_diag();
+    if (!sock_diag) return unexpected(sock_diag.error());
+    open_ = std::make_unique<Open>(Open{std::move(*sock_diag), std::nullopt});
+    if (auto file = kernel::SettingFile::open("/proc/sys/net/netfilter/nf_conntrack_count")) {
+      open_->conntrack_count.emplace(std::move(*file));
+    }
   }
-  return {};
+  const auto now = read_listeners(open_->sock_diag);
+  if (now) {
+    note(*now);
+    const auto text = open_->conntrack_count ? open_->conntrack_count->read() : unexpected(Error{});
+    if (const auto count = text ? parse_number<std::int64_t>(trim(*text)) : std::nullopt) {
+      conntrack_count = std::max(conntrack_count.value_or(0), *count);
+    }
+  }
+  if (!keep || !now) open_.reset();
+  return now ? Result<void>() : Result<void>(unexpected(now.error()));
 }
 
 void Surroundings::note(const std::vector<ListenerState>& now) {
+  present_.clear();
+  lost_ = false;
   for (const ListenerState& state : now) {
     const bool fresh = !listeners_.contains(state.cookie);
     WatchedListener& watched = listener(state.cookie);
+    present_.push_back(state.cookie);
     if (fresh) {
       watched.address = state.address;
       watched.port = state.port;
@@ -64,6 +96,7 @@ void Surroundings::note(const std::vector<ListenerState>& now) {
     watched.queue_min = std::min(watched.queue_min, state.queue);
     if (state.drops) {
       if (!watched.counts_drops && !(fresh && sampled_)) watched.drops_first = *state.drops;
+      lost_ = lost_ || (watched.counts_drops && *state.drops != watched.drops_last);
       watched.counts_drops = true;
       watched.drops_last = *state.drops;
     }
@@ -94,10 +127,49 @@ Result<void> Surroundings::sample_half_open(int iterator_link) {
 }
 
 void Surroundings::note(const HalfOpen& counts) {
+  for (auto& [cookie, watched] : listeners_) watched.half_open_last = 0;
   for (const auto& [cookie, count] : counts) {
     const auto found = listeners_.find(cookie);
-    if (found != listeners_.end()) found->second.half_open_max = std::max(found->second.half_open_max, count);
+    if (found == listeners_.end()) continue;
+    found->second.half_open_last = count;
+    found->second.half_open_max = std::max(found->second.half_open_max, count);
   }
+}
+
+bool Surroundings::is_calm() const {
+  return !lost_ && std::none_of(present_.begin(), present_.end(), [&](std::uint64_t cookie) {
+    const WatchedListener& watched = listeners_.at(cookie);
+    return std::max(watched.queue_last, watched.half_open_last.value_or(0)) > watched.accept_limit / 2;
+  });
+}
+
+void Surroundings::keep_point(std::uint32_t at_ms) {
+  for (const std::uint64_t cookie : present_) {
+    const WatchedListener& watched = listeners_.at(cookie);
+    QueuePoint point;
+    point.queue = watched.queue_last;
+    point.limit = watched.accept_limit;
+    point.half_open = watched.half_open_last;
+    if (watched.counts_drops) point.drops = watched.drops();
+    queues_[cookie].add(at_ms, point);
+  }
+}
+
+void Surroundings::begin_again() {
+  const std::set<std::uint64_t> present(present_.begin(), present_.end());
+  std::erase_if(listeners_, [&](const auto& each) { return !present.contains(each.first); });
+  queues_.clear();
+  for (auto& [cookie, watched] : listeners_) {
+    watched.drops_first = watched.drops_last;
+    watched.queue_first = watched.queue_max = watched.queue_min = watched.queue_last;
+    watched.half_open_max = 0;
+    watched.samples = 0;
+    watched.samples_full = 0;
+  }
+  addresses_.clear();
+  conntrack_count.reset();
+  listen_overflows.begin_again();
+  paws.begin_again();
 }
 
 void Surroundings::read_counters() {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -13,6 +14,7 @@
 #include "core/base/result.h"
 #include "core/kernel/netns.h"
 #include "core/observe/listeners.h"
+#include "core/observe/timeline.h"
 
 namespace hostcheck::observe {
 
@@ -30,6 +32,7 @@ struct WatchedListener {
   std::uint32_t queue_max = 0;
   std::uint32_t queue_min = 0;
   std::uint32_t half_open_max = 0;
+  std::optional<std::uint32_t> half_open_last;  // absent: never counted
   std::uint32_t samples = 0;
   std::uint32_t samples_full = 0;
 
@@ -38,15 +41,29 @@ struct WatchedListener {
 
 class Surroundings {
  public:
-  explicit Surroundings(kernel::NetnsInfo netns) : netns_(std::move(netns)) {}
+  explicit Surroundings(kernel::NetnsInfo netns);
+  Surroundings(Surroundings&&) noexcept;
+  Surroundings& operator=(Surroundings&&) noexcept;
+  ~Surroundings();
 
   // One sample of the listeners' accept queues and drops, and of what else moves fast. The calling thread must be in
-  // the namespace, here and below.
-  [[nodiscard]] Result<void> sample();
+  // the namespace, here and below, unless is_open(). keep: goes on with what is open now at the next sample.
+  [[nodiscard]] Result<void> sample(bool keep);
+  // Whether the next sample needs no thread in the namespace; closes what would keep a namespace that somebody deletes.
+  [[nodiscard]] bool is_open();
   void note(const std::vector<ListenerState>& now);
   // One sample of their half-open queues: by the iterator behind the link (-1: there is none), else by sock_diag.
   [[nodiscard]] Result<void> sample_half_open(int iterator_link);
   void note(const HalfOpen& counts);
+  // Whether the last samples found every queue at most half full, and no listener that lost something since the one
+  // before.
+  [[nodiscard]] bool is_calm() const;
+  // Adds what these samples told last to the series of each listener that was there in the last one.
+  void keep_point(std::uint32_t at_ms);
+  // The window is over and the next one begins: what was last is its first, and what is gone is forgotten.
+  void begin_again();
+  // The same namespace, by the name and path that it has now.
+  void know_as(const kernel::NetnsInfo& netns) { netns_ = netns; }
   // Counters that need to be known at both ends of the window only.
   void read_counters();
   // What is known of a listening socket; made where it is new.
@@ -59,6 +76,8 @@ class Surroundings {
   [[nodiscard]] const kernel::NetnsInfo& netns() const { return netns_; }
   // By cookie.
   [[nodiscard]] const std::map<std::uint64_t, WatchedListener>& listeners() const { return listeners_; }
+  // By cookie; empty where no point was kept.
+  [[nodiscard]] const std::map<std::uint64_t, QueueSeries>& queues() const { return queues_; }
   // What takes SYNs to this address and port: bound to the address, or to any. Sockets that share the port
   // (SO_REUSEPORT) are told as one: their drops together, the queue of the fullest.
   [[nodiscard]] std::optional<WatchedListener> listener_for(const IpAddress& address, std::uint16_t port) const;
@@ -78,6 +97,7 @@ class Surroundings {
       last = now;
       if (!first) first = now;
     }
+    void begin_again() { first = last; }
     [[nodiscard]] std::uint64_t by() const { return first && last && *last > *first ? *last - *first : 0; }
   };
   Moved listen_overflows;
@@ -86,8 +106,13 @@ class Surroundings {
  private:
   kernel::NetnsInfo netns_;
   std::map<std::uint64_t, WatchedListener> listeners_;
+  std::map<std::uint64_t, QueueSeries> queues_;
+  std::vector<std::uint64_t> present_;  // cookies of the last sample
   std::set<IpAddress> addresses_;
   bool sampled_ = false;  // once at least
+  bool lost_ = false;     // a listener's drops rose by the last sample
+  struct Open;
+  std::unique_ptr<Open> open_;  // between samples
 };
 
 }  // namespace hostcheck::observe

@@ -228,6 +228,7 @@ void note_lost(const observe_lost& lost, const facts::Request& request, facts::F
   note("unanswered_syns", lost.flows, OBSERVE_FLOWS, "the rows that are there and the counts of each port hold");
   note("syns", lost.services, OBSERVE_SERVICES, "the ports that are there and the listeners' own counts hold");
   note("drops", lost.drops, OBSERVE_DROPS, "the rows that are there hold");
+  note("drop_samples", lost.drops, OBSERVE_DROPS, "the rows that are there hold");
   note("resets", lost.resets, OBSERVE_RESETS, "the rows that are there hold");
   note("retransmits", lost.retransmits, OBSERVE_RETRANSMITS, "the rows that are there and the counters hold");
   note("timestamps_backwards", lost.sources, OBSERVE_SOURCES, "the sources that are there hold");

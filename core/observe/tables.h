@@ -21,6 +21,7 @@ void fill_retransmits(const Seen& seen, facts::Facts& out);
 void fill_timestamps_backwards(const Seen& seen, facts::Facts& out);
 void fill_icmp_errors(const Seen& seen, facts::Facts& out);
 void fill_lost_events(const Seen& seen, facts::Facts& out);
+void fill_drop_samples(const Seen& seen, facts::Facts& out);
 void fill_accepts(const Seen& seen, facts::Facts& out);
 // Columns pid and process of the rows of fill_accepts(): looks through /proc, so only where they are asked for.
 void fill_accept_owners(const std::map<std::uint32_t, Surroundings>& around, facts::Facts& out);
@@ -29,5 +30,7 @@ void note_lost(const observe_lost& lost, const facts::Request& request, facts::F
 
 void fill_listener_drops(const std::map<std::uint32_t, Surroundings>& around, std::chrono::milliseconds span,
                          facts::Facts& out);
+void fill_queue_samples(const std::map<std::uint32_t, Surroundings>& around, std::chrono::milliseconds span,
+                        facts::Facts& out);
 
 }  // namespace hostcheck::observe

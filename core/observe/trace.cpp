@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "core/observe/refusals.h"
+#include "core/observe/rounds.h"
 
 namespace hostcheck::observe {
 namespace {
@@ -61,11 +62,27 @@ Result<void> read_map(const bpf_map* map, std::string_view name, MapRows<Key, Ro
   return {};
 }
 
+// Rows that are gone already are no loss. Kernels before 5.6 know no batches.
+template <typename Key>
+void forget(const bpf_map* map, std::vector<Key>& keys) {
+  if (keys.empty()) return;
+  const int fd = bpf_map__fd(map);
+  for (std::size_t at = 0; at < keys.size();) {
+    auto count = static_cast<std::uint32_t>(keys.size() - at);
+    bpf_map_batch_opts options{};
+    options.sz = sizeof options;
+    if (bpf_map_delete_batch(fd, keys.data() + at, &count, &options) == 0) return;
+    at += std::min<std::size_t>(count, keys.size() - at);
+    if (at < keys.size()) static_cast<void>(bpf_map_delete_elem(fd, &keys[at]));
+    ++at;
+  }
+}
+
 Error load_error(int error, std::string_view what) {
   Error result = errno_error(error, what, "BPF programs");
   if (error == EPERM || error == EACCES) {
     result.code = ErrorCode::denied;
-    result.detail = "CAP_BPF and CAP_PERFMON are needed, before Linux 5.8 CAP_SYS_ADMIN";
+    result.detail = "CAP_BPF and CAP_PERFMON are needed, and CAP_SYS_ADMIN to look for types in the kernel's modules";
   }
   return result;
 }
@@ -77,6 +94,9 @@ struct Trace::State {
   std::vector<Method> methods;
   std::optional<RefusalPoints> refusals;
   std::uint64_t started_ns = 0;
+  Rounds rounds;
+  bpf_program* receive = nullptr;  // of the programs for the same tracepoint, the one that this kernel takes
+  bpf_program* transmit = nullptr;
   bool has_drop_reasons = false;
   bool has_reset_reasons = false;
   bool has_iterator = false;
@@ -129,8 +149,18 @@ class Choice {
 bool Trace::State::choose(const KernelTypes& types, bool with_iterator) {
   Choice choice(types, methods);
   auto& programs = skeleton->progs;
-  const bool receives = choice.at_tracepoint("netif_receive_skb", 1, programs.observe_receive);
-  const bool sends = choice.at_tracepoint("net_dev_queue", 1, programs.observe_transmit);
+  receive = programs.observe_receive;
+  transmit = programs.observe_transmit;
+  bpf_program* other_receive = programs.observe_receive_plain;
+  bpf_program* other_transmit = programs.observe_transmit_plain;
+  if (!types.has_function("bpf_rdonly_cast")) {
+    std::swap(receive, other_receive);
+    std::swap(transmit, other_transmit);
+  }
+  bpf_program__set_autoload(other_receive, false);
+  bpf_program__set_autoload(other_transmit, false);
+  const bool receives = choice.at_tracepoint("netif_receive_skb", 1, receive);
+  const bool sends = choice.at_tracepoint("net_dev_queue", 1, transmit);
   const bool completes = choice.at_tracepoint("inet_sock_set_state", 3, programs.observe_state);
   choice.tell(MethodId::handshakes, receives && sends && completes,
               "tracepoints netif_receive_skb, net_dev_queue, inet_sock_set_state");
@@ -201,19 +231,65 @@ Result<void> Trace::start() {
   std::replace_if(
       state_->methods.begin(), state_->methods.end(), [&](const Method& each) { return each.name == refusals.name; },
       refusals);
-  // Packets are seen last of all: whatever befalls one that is seen is seen too.
-  bpf_program* receive = state_->skeleton->progs.observe_receive;
-  bpf_program__set_autoattach(receive, false);
+  // Packets are seen last of all: whatever befalls one that is seen is seen too, and so is who sends an RST.
+  auto& links = state_->skeleton->links;
+  bpf_program__set_autoattach(state_->transmit, false);
+  bpf_program__set_autoattach(state_->receive, false);
   if (const int failed = observe_bpf::attach(state_->skeleton); failed != 0) {
     return unexpected(load_error(-failed, "attach"));
   }
-  state_->skeleton->links.observe_receive = bpf_program__attach(receive);
-  if (state_->skeleton->links.observe_receive == nullptr) return unexpected(load_error(errno, "attach"));
+  const bool sends = bpf_program__autoload(state_->transmit);
+  if (sends) links.observe_transmit = bpf_program__attach(state_->transmit);
+  if (sends && links.observe_transmit == nullptr) return unexpected(load_error(errno, "attach"));
+  links.observe_receive = bpf_program__attach(state_->receive);
+  if (links.observe_receive == nullptr) return unexpected(load_error(errno, "attach"));
   state_->started_ns = monotonic_ns();
   return {};
 }
 
+std::uint64_t Trace::drops_seen() const {
+  return __atomic_load_n(&state_->skeleton->bss->drops_seen, __ATOMIC_RELAXED);
+}
+
+Result<MapRows<observe_drop_key, observe_drop>> Trace::drops_so_far() const {
+  MapRows<observe_drop_key, observe_drop> rows;
+  if (auto read = read_map(state_->skeleton->maps.drops, "drops", rows); !read) return unexpected(read.error());
+  return rows;
+}
+
 Result<TraceRecord> Trace::stop() {
+  const std::uint64_t ended_ns = monotonic_ns();
+  observe_bpf::detach(state_->skeleton);
+  auto record = read();
+  if (record) record->ended_ns = ended_ns;
+  return record;
+}
+
+Result<TraceRecord> Trace::next() {
+  auto whole = read();
+  if (!whole) return unexpected(whole.error());
+  Outdated outdated;
+  TraceRecord record = state_->rounds.next(*std::move(whole), outdated);
+  const auto& maps = state_->skeleton->maps;
+  forget(maps.flows, outdated.flows);
+  forget(maps.services, outdated.services);
+  forget(maps.drops, outdated.drops);
+  forget(maps.resets, outdated.resets);
+  forget(maps.retransmits, outdated.retransmits);
+  forget(maps.sources, outdated.sources);
+  forget(maps.icmp_errors, outdated.icmp_errors);
+  return record;
+}
+
+void Trace::make_room() {
+  MapRows<observe_flow_key, observe_flow> flows;
+  const auto& map = state_->skeleton->maps.flows;
+  if (!read_map(map, "flows", flows)) return;  // next() tells of it
+  auto keys = crowding_out(flows, monotonic_ns());
+  forget(map, keys);
+}
+
+Result<TraceRecord> Trace::read() const {
   TraceRecord record;
   record.started_ns = state_->started_ns;
   record.ended_ns = monotonic_ns();
@@ -223,7 +299,6 @@ Result<TraceRecord> Trace::stop() {
   record.has_refused_acks = state_->refusals->sees_acks();
   record.drop_reasons = state_->drop_reasons;
   record.reset_reasons = state_->reset_reasons;
-  observe_bpf::detach(state_->skeleton);
   const auto& maps = state_->skeleton->maps;
   Result<void> read = read_map(maps.flows, "flows", record.flows);
   if (read) read = read_map(maps.services, "services", record.services);

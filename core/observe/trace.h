@@ -56,8 +56,16 @@ class Trace {
 
   // Events count from here on. Methods may have become fewer then.
   [[nodiscard]] Result<void> start();
+  // Another number than before where the map of drops has changed; costs nothing.
+  [[nodiscard]] std::uint64_t drops_seen() const;
+  // What the map of drops holds now; the programs go on.
+  [[nodiscard]] Result<MapRows<observe_drop_key, observe_drop>> drops_so_far() const;
   // Detaches the programs and reads the maps.
   [[nodiscard]] Result<TraceRecord> stop();
+  // What happened since start() or the former next(); the programs go on, and the maps keep room for what comes.
+  [[nodiscard]] Result<TraceRecord> next();
+  // Between two calls of next(): makes room in the map of attempts where it is getting full.
+  void make_room();
   [[nodiscard]] const std::vector<Method>& methods() const;
   // Link of the iterator of listeners, for half_open_by_iterator(); -1 where this kernel has none.
   [[nodiscard]] int listener_iterator() const;
@@ -67,6 +75,7 @@ class Trace {
  private:
   struct State;
   explicit Trace(std::unique_ptr<State> state);
+  [[nodiscard]] Result<TraceRecord> read() const;
   std::unique_ptr<State> state_;
 };
 

@@ -8,11 +8,12 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "core/base/text.h"
 #include "core/base/version.h"
-#include "core/plugin/sandbox.h"
 
 namespace hostcheck::plugin {
 namespace {
@@ -48,6 +49,10 @@ hostcheck_value value_of(const facts::Value& value) {
   return made;
 }
 
+std::uint32_t kind_of(facts::Type type) {
+  return type == facts::Type::text ? HOSTCHECK_TEXT : type == facts::Type::real ? HOSTCHECK_REAL : HOSTCHECK_INTEGER;
+}
+
 // The job in the plugin's terms. Points into the job.
 class Facts {
  public:
@@ -58,11 +63,12 @@ class Facts {
         params_.push_back({text_of(each.name), value_of(each.value)});
       }
     }
+    for (const Table& each : job.plugin->tables) add(each.info);
     for (const std::string& each : job.wanted) wanted_.push_back(text_of(each));
     input_ = {
         sizeof(hostcheck_input), HOSTCHECK_ABI,  text_of(version()), static_cast<std::uint64_t>(job.observed.count()),
         tables_.size(),          tables_.data(), params_.size(),     params_.data(),
-        wanted_.size(),          wanted_.data()};
+        wanted_.size(),          wanted_.data(), own_.size(),        own_.data()};
   }
   [[nodiscard]] const hostcheck_input* input() const { return &input_; }
 
@@ -78,11 +84,20 @@ class Facts {
     tables_.push_back({text_of(from.name), from.answer.rows.size(), columns.size(), columns.data(), cells.data(),
                        text_of(from.absent)});
   }
+  void add(const facts::TableInfo& from) {
+    auto& columns = own_columns_.emplace_back();
+    for (const facts::Column& each : from.columns) {
+      columns.push_back({text_of(each.name), kind_of(each.type), each.key ? 1U : 0U, text_of(each.unit)});
+    }
+    own_.push_back({text_of(from.name), columns.size(), columns.data()});
+  }
   std::vector<std::vector<hostcheck_text>> columns_;
   std::vector<std::vector<hostcheck_value>> cells_;
   std::vector<hostcheck_table> tables_;
   std::vector<hostcheck_field> params_;
   std::vector<hostcheck_text> wanted_;
+  std::vector<std::vector<hostcheck_column>> own_columns_;
+  std::vector<hostcheck_own_table> own_;
   hostcheck_input input_{};
 };
 
@@ -129,6 +144,10 @@ hostcheck_output output_into(std::string& buffer) {
     write_row(buffer_of(context), table, fields, field);
     flush_full(buffer_of(context));
   };
+  output.absent = [](void* context, hostcheck_text table, hostcheck_text reason) {
+    write_absence(buffer_of(context), table, reason);
+    flush_full(buffer_of(context));
+  };
   output.probe = [](void* context, const hostcheck_probe* probe) {
     if (probe->size < sizeof(hostcheck_probe)) fail("asked for a probe of a smaller size than ABI 1 has");
     write_probe(buffer_of(context), *probe);
@@ -141,31 +160,37 @@ hostcheck_output output_into(std::string& buffer) {
 void arrange_descriptors(ChildPipes pipes) {
   // Out of the way of the numbers that they are to have.
   const int answer = ::fcntl(pipes.answer, F_DUPFD, 16);
-  const int library = ::fcntl(pipes.library, F_DUPFD, 16);
+  const int library = pipes.library < 0 ? -1 : ::fcntl(pipes.library, F_DUPFD, 16);
   const int words = ::fcntl(pipes.words, F_DUPFD, 16);
-  const int nothing = ::open("/dev/null", O_RDONLY);
-  if (answer < 0 || library < 0 || words < 0 || nothing < 0) ::_exit(1);
+  int nothing = ::open("/dev/null", O_RDONLY);
+  if (nothing < 0) nothing = ::memfd_create("nothing", 0);  // without a /dev
+  if (answer < 0 || (pipes.library >= 0 && library < 0) || words < 0 || nothing < 0) ::_exit(1);
   ::dup2(nothing, STDIN_FILENO);
   ::dup2(words, STDOUT_FILENO);
   ::dup2(words, STDERR_FILENO);
   ::dup2(answer, kAnswer);
-  ::dup2(library, kLibrary);
-  ::syscall(SYS_close_range, kLibrary + 1, ~0U, 0);
+  if (library >= 0) ::dup2(library, kLibrary);
+  ::syscall(SYS_close_range, library >= 0 ? kLibrary + 1 : kLibrary, ~0U, 0);
 }
 
-void reset_signals() {
-  for (int number = 1; number < NSIG; ++number) {
-    if (number != SIGKILL && number != SIGSTOP) ::signal(number, SIG_DFL);
-  }
+void reset_signals(const std::vector<int>& handled) {
+  for (const int number : handled) ::signal(number, SIG_DFL);
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
-using Entry = const hostcheck_plugin* (*)();
-
-const hostcheck_plugin& load(const Plugin& plugin) {
-  void* library = ::dlopen(fmt::format("/proc/self/fd/{}", kLibrary).c_str(), RTLD_NOW | RTLD_LOCAL);
+Entry load_entry(const Plugin& plugin) {
+  static_assert(kLibrary == 4);
+  // A symbol is looked for in the libraries that the plugin names before hostcheck's own, which are many and have none
+  // of them; functions that it does not call are not looked for at all.
+  int how = RTLD_LAZY | RTLD_LOCAL;
+#ifndef __SANITIZE_ADDRESS__  // which refuses it
+  how |= RTLD_DEEPBIND;
+#endif
+  void* library = ::dlopen(plugin.library.c_str(), how);
+  // Of a folder that only root may enter: by the descriptor, which takes the kernel longer.
+  if (library == nullptr) library = ::dlopen("/proc/self/fd/4", how);
   if (library == nullptr) {
     const char* why = ::dlerror();
     fail(fmt::format("cannot be loaded: {}", why == nullptr ? "unknown error" : why));
@@ -173,6 +198,11 @@ const hostcheck_plugin& load(const Plugin& plugin) {
   Entry entry = nullptr;
   *reinterpret_cast<void**>(&entry) = ::dlsym(library, "hostcheck_plugin_entry");
   if (entry == nullptr) fail("exports no hostcheck_plugin_entry()");
+  return entry;
+}
+
+const hostcheck_plugin& load(const Plugin& plugin) {
+  const Entry entry = plugin.entry == nullptr ? load_entry(plugin) : plugin.entry;
   const hostcheck_plugin* found = entry();
   if (found == nullptr) fail("hostcheck_plugin_entry() gave NULL");
   if (found->abi != HOSTCHECK_ABI) {
@@ -194,15 +224,15 @@ const hostcheck_plugin& load(const Plugin& plugin) {
 
 }  // namespace
 
-void run_child(const Job& job, ChildPipes pipes, int parent) {
+void run_child(const Job& job, ChildPipes pipes, const Parent& parent) {
   ::setpgid(0, 0);
-  reset_signals();
+  reset_signals(parent.handled_signals);
   arrange_descriptors(pipes);
   const Plugin& plugin = *job.plugin;
-  const Confinement confinement{plugin.limits.time, plugin.limits.memory_bytes, plugin.capabilities};
+  const Confinement confinement{plugin.limits.time, parent.footprint, plugin.limits.memory_bytes, plugin.capabilities};
   // Where even the parent may not end it.
   ::alarm(static_cast<unsigned>((plugin.limits.time.count() + 999) / 1000 + 5));
-  if (auto given = give_up_privileges(confinement, parent); !given) fail(given.error().message());
+  if (auto given = give_up_privileges(confinement, parent.pid); !given) fail(given.error().message());
   if (auto confined = allow_reading_files(kAnswer); !confined) fail(confined.error().message());
   const hostcheck_plugin& loaded = load(plugin);
   if (!plugin.reads_files) {

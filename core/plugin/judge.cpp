@@ -84,6 +84,31 @@ void decide(const Plugin& plugin, const Check& check, const std::vector<Read>& r
   }
 }
 
+// The table with what its inputs leave out.
+Brought table_of(const Plugin& plugin, const Table& table, const std::vector<Read>& reads) {
+  Brought made{&table, {}, {}};
+  for (std::size_t at = 0; at < reads.size(); ++at) {
+    const Input& input = plugin.inputs[at];
+    if (std::find(table.inputs.begin(), table.inputs.end(), input.name) == table.inputs.end()) continue;
+    if (!reads[at].failed.empty()) {
+      made.gaps.push_back({fmt::format("input {} of plugin {}: {}", input.name, plugin.name, reads[at].failed), {}});
+    } else if (!input.optional && !reads[at].answer.absent.empty()) {
+      made.gaps.push_back({reads[at].answer.absent, reads[at].remedy});
+    }
+  }
+  return made;
+}
+
+// Whether all that it is made of could be asked for, wholly or in part.
+bool can_be_filled(const Plugin& plugin, const Table& table, const std::vector<Read>& reads) {
+  for (std::size_t at = 0; at < reads.size(); ++at) {
+    const Input& input = plugin.inputs[at];
+    if (std::find(table.inputs.begin(), table.inputs.end(), input.name) == table.inputs.end()) continue;
+    if (!reads[at].failed.empty() || (reads[at].skipped && !input.optional)) return false;
+  }
+  return true;
+}
+
 std::vector<checks::Evidence> evidence_of(const SaidFinding& said, std::chrono::milliseconds observed) {
   std::vector<checks::Evidence> all;
   for (const SaidEvidence& each : said.evidence) {
@@ -235,7 +260,10 @@ Prepared prepare(const Plugin& plugin, const facts::Facts& facts, sql::Database&
     decide(plugin, check, reads, verdict, prepared.gaps.emplace_back());
     if (verdict.outcome == Outcome::clear) prepared.job.wanted.push_back(check.rule.id);
   }
-  prepared.start = !idle && !prepared.job.wanted.empty();
+  for (const Table& each : plugin.tables) prepared.tables.push_back(table_of(plugin, each, reads));
+  const bool fills = std::any_of(plugin.tables.begin(), plugin.tables.end(),
+                                 [&](const Table& each) { return can_be_filled(plugin, each, reads); });
+  prepared.start = !idle && (fills || !prepared.job.wanted.empty());
   if (!prepared.start) {
     close_verdicts(prepared);
     return prepared;
@@ -246,9 +274,13 @@ Prepared prepare(const Plugin& plugin, const facts::Facts& facts, sql::Database&
   return prepared;
 }
 
-std::vector<CheckResult> judge(Prepared prepared, JobResult& result) {
+std::vector<CheckResult> judge(Prepared& prepared, JobResult& result) {
   if (result.failed.empty()) {
     if (auto applied = apply(prepared, result.said); !applied) result.failed = applied.error().detail;
+  }
+  if (result.failed.empty()) {
+    auto taken = take_rows(*prepared.plugin, result.said, prepared.tables);
+    if (!taken) result.failed = "wrote rubbish: " + taken.error().detail;
   }
   if (result.failed.empty()) {
     close_verdicts(prepared);

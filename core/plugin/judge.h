@@ -6,6 +6,7 @@
 
 #include "core/checks/finding.h"
 #include "core/facts/facts.h"
+#include "core/plugin/bring.h"
 #include "core/plugin/runner.h"
 #include "core/sql/database.h"
 
@@ -18,16 +19,19 @@ struct Prepared {
   // and could not be read, which makes it unknown unless the plugin finds something.
   std::vector<checks::CheckResult> verdicts;
   std::vector<std::string> gaps;  // of each check; "" where everything was read
+  std::vector<Brought> tables;    // the plugin's own, with what is missing in them
   std::chrono::milliseconds observed{0};
   bool start = false;  // false: the verdicts stand
   Job job;             // for Runner::add
 };
 
-// Runs the plugin's inputs on the facts that the database uses.
+// Runs the plugin's inputs on the facts that the database uses. It is to be started for its checks that are wanted, or
+// for its tables, which whoever prepares it wants.
 [[nodiscard]] Prepared prepare(const Plugin& plugin, const facts::Facts& facts, sql::Database& database);
 
-// The verdicts with the plugin's findings; all are `error` when it failed or said what it may not.
-[[nodiscard]] std::vector<checks::CheckResult> judge(Prepared prepared, JobResult& result);
+// The verdicts with the plugin's findings, and its tables with its rows; all verdicts are `error` when it failed or
+// said what it may not, which result.failed says then.
+[[nodiscard]] std::vector<checks::CheckResult> judge(Prepared& prepared, JobResult& result);
 
 // The page of hostcheck.plugin_failed.
 inline constexpr std::string_view kFailedId = "hostcheck.plugin_failed";

@@ -12,6 +12,8 @@
 #include "core/base/result.h"
 #include "core/checks/rule.h"
 #include "core/facts/request.h"
+#include "core/facts/table.h"
+#include "core/plugin/embedded.h"
 #include "core/sql/database.h"
 
 namespace hostcheck::plugin {
@@ -40,12 +42,21 @@ struct Check {
   bool wanted = true;               // whether the run asks for it
 };
 
+// [[table]]: facts that the plugin brings, under a name of its own. Known without the code; the rows come from it.
+struct Table {
+  facts::TableInfo info;
+  std::vector<std::string> inputs;  // that its rows are made of: what of them is missing is missing in it
+};
+
 struct Plugin {
-  std::string name;     // the folder's
-  std::string file;     // plugin.toml, for errors
-  std::string library;  // plugin.so
+  std::string name;       // the folder's
+  std::string file;       // plugin.toml, for errors
+  std::string library;    // plugin.so; not there where the code is part of the program
+  Entry entry = nullptr;  // its code, where that is part of the program
   std::vector<Input> inputs;
   std::vector<Check> checks;
+  std::vector<Table> tables;
+  bool skipped = false;  // all its checks are left out by --skip: it is not started for its tables either
   Limits limits;
   bool reads_files = false;               // may open files for reading
   std::vector<std::string> capabilities;  // that it keeps, "CAP_DAC_READ_SEARCH"; none by default
@@ -63,8 +74,15 @@ struct PluginSet {
 [[nodiscard]] PluginSet load_plugins(const std::vector<std::string>& folders,
                                      const std::function<Result<void>(const std::string& folder)>& trusted);
 
+// Makes its tables known (facts::add_table). Error code invalid: another plugin has a table of that name, with both
+// names, or the process knows the plugin's with other columns; then none is.
+[[nodiscard]] Result<void> announce_tables(const Plugin& plugin);
+
 // The parameters of all its checks as the inputs' :names.
 [[nodiscard]] sql::Parameters parameters_of(const Plugin& plugin);
+
+// Whether the request reads a table that the plugin brings.
+[[nodiscard]] bool brings_any_of(const Plugin& plugin, const facts::Request& reads);
 
 // Tables, columns and filters that its inputs and [check.clear] queries read; the database keeps the compiled queries.
 // observed: whether there will be a second sample. Error names file and line.

@@ -4,6 +4,7 @@
 #include <array>
 #include <iterator>
 #include <map>
+#include <set>
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -99,6 +100,37 @@ std::optional<std::string> compare_asks(const RuleTest& test, const std::vector<
   return fmt::format("expected it to ask for [{}], got [{}]", fmt::join(*test.asks, "; "), fmt::join(got, "; "));
 }
 
+std::vector<std::string> lines_of(const facts::TableData& data) {
+  std::vector<std::string> lines;
+  std::string scratch;
+  for (std::size_t row = 0; row < data.size(); ++row) {
+    std::string line;
+    for (std::size_t at = 0; at < data.info().columns.size(); ++at) {
+      const facts::Value value = facts::to_value(data.cell(row, at, scratch));
+      if (std::holds_alternative<std::monostate>(value)) continue;
+      line += fmt::format("{}{} = {}", line.empty() ? "" : ", ", data.info().columns[at].name, checks::to_text(value));
+    }
+    lines.push_back(std::move(line));
+  }
+  std::sort(lines.begin(), lines.end());
+  return lines;
+}
+
+// That the tables which the test tells of have exactly its rows, in any order.
+std::optional<std::string> compare_brought(const RuleTest& test, const Plugin& plugin, const facts::Facts& brought) {
+  for (const Table& each : plugin.tables) {
+    const facts::TableData* wanted = test.brings.find(each.info.name);
+    if (wanted == nullptr) continue;
+    const facts::TableData* got = brought.find(each.info.name);
+    const auto expected = lines_of(*wanted);
+    const auto lines = got == nullptr ? std::vector<std::string>{"nothing: it is absent"} : lines_of(*got);
+    if (expected == lines) continue;
+    return fmt::format("expected these rows of {}\n      {}\n    got\n      {}", each.info.name,
+                       fmt::join(expected, "\n      "), fmt::join(lines, "\n      "));
+  }
+  return std::nullopt;
+}
+
 class Tester {
  public:
   Tester(const Plugin& plugin, sql::Database& database, facts::Request reads, TestReport& report)
@@ -128,6 +160,11 @@ class Tester {
     }
     auto difference = compare(test, said.results);
     if (!difference) difference = compare_asks(test, said.results);
+    if (!difference) difference = compare_brought(test, plugin_, brought);
+    for (const Table& each : plugin_.tables) {
+      const facts::TableData* data = test.brings.find(each.info.name);
+      if (data != nullptr && data->size() > 0) shown_tables_.insert(each.info.name);
+    }
     if (difference) {
       report_.failures.push_back(
           fmt::format("{} ({}:{}): {}", where(test), file(), Complaints::line_of(table), *difference));
@@ -152,6 +189,15 @@ class Tester {
     }
   }
 
+  // That some test tells what its tables have in them.
+  void check_tables() {
+    for (const Table& each : plugin_.tables) {
+      if (shown_tables_.contains(each.info.name)) continue;
+      report_.failures.push_back(
+          fmt::format("table {}: no test expects a row of it, brings.{} = [...]", each.info.name, each.info.name));
+    }
+  }
+
   [[nodiscard]] std::string file() const { return plugin_.file.substr(0, plugin_.file.rfind('/')) + "/tests.toml"; }
 
  private:
@@ -171,6 +217,7 @@ class Tester {
   TestReport& report_;
   std::size_t tests_ = 0;
   std::map<std::string, Shown> shown_;
+  std::set<std::string> shown_tables_;
 };
 
 void check_pages(const Plugin& plugin, TestReport& report) {
@@ -193,7 +240,7 @@ Result<void> run_tests(const Plugin& plugin, TestReport& report) {
   if (!database) return unexpected(database.error());
   auto reads = plan(plugin, *database);
   if (!reads) return unexpected(reads.error());
-  if (::access(plugin.library.c_str(), R_OK) != 0) {
+  if (plugin.entry == nullptr && ::access(plugin.library.c_str(), R_OK) != 0) {
     return unexpected(errno_error(errno, "load the plugin's code (is it built?)", plugin.library));
   }
   Tester tester(plugin, *database, *std::move(reads), report);
@@ -208,6 +255,7 @@ Result<void> run_tests(const Plugin& plugin, TestReport& report) {
   for (const toml::table* each : top.tables("test")) tester.run(*each);
   if (complaints.first()) return unexpected(*complaints.first());
   tester.check_coverage();
+  tester.check_tables();
   return {};
 }
 
@@ -232,6 +280,7 @@ TestReport test_plugin(const std::string& folder) {
     return report;
   }
   report.id = plugin->name;
+  if (auto announced = announce_tables(*plugin); !announced) report.failures.push_back(announced.error().message());
   check_pages(*plugin, report);
   if (auto tested = run_tests(*plugin, report); !tested) report.failures.push_back(tested.error().message());
   return report;

@@ -30,7 +30,11 @@ Result<std::string> record_plugin_test(std::string_view name, const Plugin& plug
   if (!said.failures.empty()) {
     return unexpected(make_error(ErrorCode::failed, "record", plugin.name, said.failures.front().summary));
   }
-  return checks::recorded_test(name, joined(plugin), *recorded, said.results);
+  std::string text = checks::recorded_test(name, joined(plugin), *recorded, said.results);
+  for (const Table& each : plugin.tables) {
+    if (const facts::TableData* data = brought.find(each.info.name)) text += checks::brought_text(*data);
+  }
+  return text;
 }
 
 }  // namespace hostcheck::plugin

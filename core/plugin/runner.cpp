@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 
 #include <fcntl.h>
@@ -40,6 +41,14 @@ Result<Pipe> make_pipe() {
   Pipe made{UniqueFd(ends[0]), UniqueFd(ends[1])};
   ::fcntl(made.read.get(), F_SETFL, O_NONBLOCK);
   return made;
+}
+
+// glibc joins the small pieces that were freed when a large one is asked for next. Done before the fork it is done
+// once; done in the child it copies every page that has such a piece.
+void settle_heap() {
+  constexpr std::size_t kLarge = 64UL << 10;
+  void* volatile piece = std::malloc(kLarge);  // NOLINT: for its effect alone
+  std::free(piece);                            // NOLINT
 }
 
 // The first line that it printed, shortened and printable.
@@ -162,6 +171,17 @@ void Runner::Child::reap() {
 
 Runner::Runner(Clock::time_point deadline, std::size_t at_once) : deadline_(deadline), at_once_(at_once) {}
 
+void Runner::before_the_first() {
+  if (!children_.empty()) return;
+  // hostcheck runs no program, so it loses nothing by it; the children need not do it one by one.
+  empty_bounding_set();
+  handled_signals_.clear();
+  for (int number = 1; number < NSIG; ++number) {
+    struct sigaction action {};
+    if (::sigaction(number, nullptr, &action) == 0 && action.sa_handler != SIG_DFL) handled_signals_.push_back(number);
+  }
+}
+
 Runner::~Runner() {
   for (const auto& each : children_) {
     if (!each->runs()) continue;
@@ -183,12 +203,17 @@ void Runner::start(Child& child) {
     child.ended = true;
   };
   if (child.start >= deadline_) return fail("--budget was used up before it could be started");
-  const UniqueFd library(::open(child.job.plugin->library.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!library.valid()) return fail(errno_error(errno, "open", child.job.plugin->library).message());
+  UniqueFd library;
+  if (child.job.plugin->entry == nullptr) {
+    if (!loads_libraries()) return fail("this hostcheck is one file and loads no other: it has only its own plugins");
+    library.reset(::open(child.job.plugin->library.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!library.valid()) return fail(errno_error(errno, "open", child.job.plugin->library).message());
+  }
   auto answer = make_pipe();
   auto words = make_pipe();
   if (!answer || !words) return fail((answer ? words : answer).error().message());
-  const pid_t parent = ::getpid();
+  settle_heap();
+  const Parent parent{::getpid(), present_footprint(), handled_signals_};
   const pid_t pid = ::fork();
   if (pid < 0) return fail(errno_error(errno, "fork").message());
   if (pid == 0) run_child(child.job, {library.get(), answer->write.get(), words->write.get()}, parent);
@@ -213,6 +238,7 @@ void Runner::start_waiting() {
 }
 
 void Runner::add(Job job) {
+  before_the_first();
   auto child = std::make_unique<Child>();
   child->result.plugin = job.plugin;
   child->job = std::move(job);

@@ -44,7 +44,7 @@ struct JobResult {
 class Runner {
  public:
   // Children that are not done at the deadline are ended. at_once: how many may run at the same time.
-  explicit Runner(Clock::time_point deadline, std::size_t at_once = 4);
+  explicit Runner(Clock::time_point deadline, std::size_t at_once = 8);
   ~Runner();  // ends what still runs
   Runner(const Runner&) = delete;
   Runner& operator=(const Runner&) = delete;
@@ -59,12 +59,14 @@ class Runner {
  private:
   struct Child;
   void step(std::chrono::milliseconds wait);
+  void before_the_first();
   void start_waiting();
   void start(Child& child);
   [[nodiscard]] std::size_t running() const;
   Clock::time_point deadline_;
   std::size_t at_once_;
   std::vector<std::unique_ptr<Child>> children_;
+  std::vector<int> handled_signals_;  // that the children have to leave to the system again
 };
 
 }  // namespace hostcheck::plugin

@@ -6,7 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <fstream>
+#include <initializer_list>
+#include <span>
 
 #include <fcntl.h>
 #include <grp.h>
@@ -20,6 +21,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "core/base/unique_fd.h"
 #include "core/plugin/plugin.h"
 #include "core/plugin/wire.h"
 
@@ -104,6 +106,13 @@ constexpr int kLooking[] = {
 #endif
 };
 
+constexpr int kOpening[] = {
+    SYS_openat,
+#ifdef SYS_open
+    SYS_open,
+#endif
+};
+
 // Any of them makes an open more than reading.
 constexpr std::uint32_t kWriting = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC | O_APPEND;
 
@@ -168,9 +177,40 @@ void unless_equal(Filter& filter, std::uint32_t value, unsigned char skip) {
   filter.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, skip));
 }
 
-void allow(Filter& filter, long number) {
-  unless_equal(filter, static_cast<std::uint32_t>(number), 1);
-  give(filter, SECCOMP_RET_ALLOW);
+// The verdict for each of these calls; others go on behind it. By halves: the kernel runs a new filter on every number
+// that there is, and so does the process with every call.
+void give_all(Filter& filter, std::initializer_list<std::span<const int>> lists, std::uint32_t verdict) {
+  std::vector<std::uint32_t> numbers;
+  for (const auto& list : lists) {
+    for (const int each : list) numbers.push_back(static_cast<std::uint32_t>(each));
+  }
+  std::sort(numbers.begin(), numbers.end());
+  // Places of jumps to the verdict and of those past it, until it is known where these are.
+  std::vector<std::size_t> hits;
+  std::vector<std::size_t> misses;
+  constexpr std::size_t kFew = 3;
+  const auto search = [&](const auto& self, std::size_t first, std::size_t last) -> void {
+    if (last - first <= kFew) {
+      for (std::size_t at = first; at < last; ++at) {
+        hits.push_back(filter.size());
+        filter.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, numbers[at], 0, 0));
+      }
+      misses.push_back(filter.size());
+      filter.push_back(BPF_STMT(BPF_JMP | BPF_JA, 0));
+      return;
+    }
+    const std::size_t middle = first + (last - first) / 2;
+    const std::size_t branch = filter.size();
+    filter.push_back(BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, numbers[middle], 0, 0));
+    self(self, first, middle);
+    filter[branch].jt = static_cast<unsigned char>(filter.size() - branch - 1);
+    self(self, middle, last);
+  };
+  search(search, 0, numbers.size());
+  const std::size_t end = filter.size();
+  for (const std::size_t each : hits) filter[each].jt = static_cast<unsigned char>(end - each - 1);
+  for (const std::size_t each : misses) filter[each].k = static_cast<std::uint32_t>(end - each);
+  give(filter, verdict);
 }
 
 // The call is allowed where the argument has none of these bits.
@@ -185,29 +225,16 @@ void allow_without(Filter& filter, long number, unsigned argument, std::uint32_t
 
 Filter begin_filter() {
   Filter filter;
+  filter.reserve(128);
   load(filter, kArchAt);
   filter.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kArchitecture, 1, 0));
   give(filter, SECCOMP_RET_KILL_PROCESS);
   load(filter, kNumberAt);
-  for (const int each : kComputing) allow(filter, each);
-  // abort(3) signals itself.
-  unless_equal(filter, SYS_tgkill, 4);
-  load(filter, argument_at(0));
-  filter.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(::getpid()), 0, 1));
-  give(filter, SECCOMP_RET_ALLOW);
-  load(filter, kNumberAt);
-  // stdio asks whether it writes to a terminal.
-  unless_equal(filter, SYS_ioctl, 1);
-  give(filter, SECCOMP_RET_ERRNO | ENOTTY);
-  // The C library reads limits by it; changing them is refused quietly.
-  unless_equal(filter, SYS_prlimit64, 1);
-  give(filter, SECCOMP_RET_ERRNO | EPERM);
   return filter;
 }
 
-Result<void> install(Filter& filter) {
-  give(filter, SECCOMP_RET_TRAP);
-  const sock_fprog program{static_cast<unsigned short>(filter.size()), filter.data()};
+Result<void> install(const Filter& filter) {
+  const sock_fprog program{static_cast<unsigned short>(filter.size()), const_cast<sock_filter*>(filter.data())};
   if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0) {
     return unexpected(errno_error(errno, "seccomp"));
   }
@@ -263,31 +290,17 @@ Result<void> limit(__rlimit_resource resource, rlim_t value) {
   return {};
 }
 
-// Bytes of address space and of data that the process has now: a limit below would make every allocation fail.
-std::pair<rlim_t, rlim_t> present_size() {
-  std::ifstream statm("/proc/self/statm");
-  rlim_t total = 0;
-  rlim_t resident = 0;
-  rlim_t shared = 0;
-  rlim_t text = 0;
-  rlim_t library = 0;
-  rlim_t data = 0;
-  statm >> total >> resident >> shared >> text >> library >> data;
-  const auto page = static_cast<rlim_t>(::sysconf(_SC_PAGESIZE));
-  return {total * page, data * page};
-}
-
 Result<void> set_limits(const Confinement& confinement) {
-  const auto [total, data] = present_size();
   const auto seconds = static_cast<rlim_t>((confinement.time.count() + 999) / 1000 + 1);
   // RLIMIT_DATA counts private memory, which is what counts under a sanitizer's huge reservations too.
-  const std::pair<__rlimit_resource, rlim_t> limits[] = {{RLIMIT_CPU, seconds},
-                                                         {RLIMIT_FSIZE, 0},
-                                                         {RLIMIT_CORE, 0},
-                                                         {RLIMIT_NOFILE, 64},
-                                                         {RLIMIT_MEMLOCK, 0},
-                                                         {RLIMIT_AS, total + confinement.memory_bytes},
-                                                         {RLIMIT_DATA, data + confinement.memory_bytes}};
+  const std::pair<__rlimit_resource, rlim_t> limits[] = {
+      {RLIMIT_CPU, seconds},
+      {RLIMIT_FSIZE, 0},
+      {RLIMIT_CORE, 0},
+      {RLIMIT_NOFILE, 64},
+      {RLIMIT_MEMLOCK, 0},
+      {RLIMIT_AS, confinement.before.address_space + confinement.memory_bytes},
+      {RLIMIT_DATA, confinement.before.data + confinement.memory_bytes}};
   for (const auto& [resource, value] : limits) {
     if (auto set = limit(resource, value); !set) return set;
   }
@@ -310,13 +323,36 @@ void keep_capabilities(const std::vector<std::string>& names) {
 
 }  // namespace
 
+Footprint present_footprint() {
+  // size resident shared text lib data dt
+  std::array<std::size_t, 7> pages{};
+  char text[256];
+  const UniqueFd statm(::open("/proc/self/statm", O_RDONLY | O_CLOEXEC));
+  const ssize_t size = statm.valid() ? ::read(statm.get(), text, sizeof(text)) : 0;
+  std::size_t field = 0;
+  for (ssize_t at = 0; at < size && field < pages.size(); ++at) {
+    if (text[at] >= '0' && text[at] <= '9') {
+      pages[field] = pages[field] * 10 + static_cast<std::size_t>(text[at] - '0');
+    } else {
+      ++field;
+    }
+  }
+  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  return {pages[0] * page, pages[5] * page};
+}
+
+void empty_bounding_set() {
+  for (int number = 0;; ++number) {
+    const int there = ::prctl(PR_CAPBSET_READ, number, 0, 0, 0);
+    if (there < 0) return;
+    // Fails without CAP_SETPCAP; then the process has none to lose that no_new_privs would let it gain.
+    if (there == 1) ::prctl(PR_CAPBSET_DROP, number, 0, 0, 0);
+  }
+}
+
 Result<void> give_up_privileges(const Confinement& confinement, int parent) {
   if (auto set = set_limits(confinement); !set) return set;
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return unexpected(errno_error(errno, "PR_SET_NO_NEW_PRIVS"));
-  for (int number = 0; ::prctl(PR_CAPBSET_READ, number, 0, 0, 0) >= 0; ++number) {
-    // Fails without CAP_SETPCAP; then the process has none to lose that no_new_privs would let it gain.
-    ::prctl(PR_CAPBSET_DROP, number, 0, 0, 0);
-  }
   ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
   ::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
   if (::geteuid() == 0 && ::setgroups(0, nullptr) == 0 && ::setresgid(kNobody, kNobody, kNobody) == 0 &&
@@ -338,16 +374,32 @@ Result<void> allow_reading_files(int report_fd) {
   action.sa_flags = SA_SIGINFO | SA_NODEFER;
   if (::sigaction(SIGSYS, &action, nullptr) != 0) return unexpected(errno_error(errno, "sigaction"));
   Filter filter = begin_filter();
-  for (const int each : kLooking) allow(filter, each);
+  give_all(filter, {kComputing, kLooking}, SECCOMP_RET_ALLOW);
+  // abort(3) signals itself.
+  unless_equal(filter, SYS_tgkill, 4);
+  load(filter, argument_at(0));
+  filter.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(::getpid()), 0, 1));
+  give(filter, SECCOMP_RET_ALLOW);
+  load(filter, kNumberAt);
+  // stdio asks whether it writes to a terminal.
+  unless_equal(filter, SYS_ioctl, 1);
+  give(filter, SECCOMP_RET_ERRNO | ENOTTY);
+  // The C library reads limits by it; changing them is refused quietly.
+  unless_equal(filter, SYS_prlimit64, 1);
+  give(filter, SECCOMP_RET_ERRNO | EPERM);
   allow_without(filter, SYS_openat, 2, kWriting);
 #ifdef SYS_open
   allow_without(filter, SYS_open, 1, kWriting);
 #endif
+  give(filter, SECCOMP_RET_TRAP);
   return install(filter);
 }
 
 Result<void> allow_no_files() {
+  // Every filter has its say, and the strictest verdict counts: this one only takes away what the other one has more.
   Filter filter = begin_filter();
+  give_all(filter, {kLooking, kOpening}, SECCOMP_RET_TRAP);
+  give(filter, SECCOMP_RET_ALLOW);
   return install(filter);
 }
 

@@ -1,15 +1,11 @@
 #include "core/plugin/session.h"
 
 #include <algorithm>
-#include <cmath>
 #include <iterator>
 #include <string>
 #include <utility>
 
-#include <fmt/format.h>
-
 #include "core/checks/role_filter.h"
-#include "core/facts/plugin_fact.h"
 #include "core/facts/probe.h"
 
 namespace hostcheck::plugin {
@@ -17,9 +13,10 @@ namespace hostcheck::plugin {
 Session::Session(const std::vector<Plugin>& plugins, const facts::Facts& facts, sql::Database& database,
                  Clock::time_point deadline)
     : facts_(facts), runner_(deadline) {
-  for (const Plugin& each : plugins) {
-    Prepared& made = prepared_.emplace_back(prepare(each, facts, database));
-    if (made.start) runner_.add(std::move(made.job));
+  for (const Plugin& each : plugins) prepared_.push_back(prepare(each, facts, database));
+  // In one go: what is written between two forks is copied page by page.
+  for (Prepared& each : prepared_) {
+    if (each.start) runner_.add(std::move(each.job));
   }
 }
 
@@ -34,72 +31,24 @@ void keep_to_roles(const Plugin& plugin, const facts::Facts& facts, std::vector<
   }
 }
 
-std::string json_text(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {  // clean text: of the control characters only these two are in it
-    if (c == '"' || c == '\\') out += '\\';
-    out += c == '\n' ? std::string("\\n") : c == '\t' ? std::string("\\t") : std::string(1, c);
-  }
-  return out + '"';
-}
-
-std::string json_of(const Fields& cells) {
-  std::string out = "{";
-  for (const auto& [name, value] : cells) {
-    if (out.size() > 1) out += ", ";
-    out += json_text(name) + ": ";
-    const facts::Cell cell = facts::to_cell(value);
-    switch (cell.kind) {
-      case facts::Cell::Kind::null:
-        out += "null";
-        break;
-      case facts::Cell::Kind::integer:
-        out += std::to_string(cell.integer);
-        break;
-      case facts::Cell::Kind::real:
-        out += std::isfinite(cell.real) ? fmt::format("{}", cell.real) : "null";
-        break;
-      case facts::Cell::Kind::text:
-        out += json_text(cell.text);
-        break;
-    }
-  }
-  return out + "}";
-}
-
-void bring(const std::string& plugin, const std::vector<SaidRow>& rows, facts::Facts& brought) {
-  std::uint32_t number = 0;
-  for (const SaidRow& each : rows) {
-    facts::PluginFact& row = brought.rows<facts::PluginFact>().emplace_back();
-    row.plugin = brought.intern(plugin);
-    row.table_name = brought.intern(each.table);
-    row.row = ++number;
-    row.data = json_of(each.cells);
-  }
-}
-
 }  // namespace
 
 SessionResult Session::finish(facts::Facts& brought) {
   SessionResult all;
-  static_cast<void>(brought.rows<facts::PluginFact>());  // there, and empty where no plugin brings any
   std::vector<JobResult> answers = runner_.finish();
   auto answer = answers.begin();
   for (Prepared& each : prepared_) {
+    const Plugin& plugin = *each.plugin;
     if (!each.start) {
       std::move(each.verdicts.begin(), each.verdicts.end(), std::back_inserter(all.results));
+      put_tables(plugin, std::move(each.tables), {}, brought);
       continue;
     }
-    const Plugin& plugin = *each.plugin;
-    std::vector<checks::CheckResult> verdicts = judge(std::move(each), *answer);
+    std::vector<checks::CheckResult> verdicts = judge(each, *answer);
     keep_to_roles(plugin, facts_, verdicts);
     std::move(verdicts.begin(), verdicts.end(), std::back_inserter(all.results));
-    if (!answer->failed.empty()) {
-      all.failures.push_back(failure_of(plugin, *answer));
-      brought.add_absence({"plugin_facts", "", "", plugin.name, ErrorCode::failed, answer->failed, ""});
-    } else {
-      bring(plugin.name, answer->said.rows, brought);
-    }
+    if (!answer->failed.empty()) all.failures.push_back(failure_of(plugin, *answer));
+    put_tables(plugin, std::move(each.tables), answer->failed, brought);
     ++answer;
   }
   return all;

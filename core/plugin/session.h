@@ -22,7 +22,8 @@ class Session {
           Clock::time_point deadline);
   // Lets the children go on; never waits.
   void pump() { runner_.pump(); }
-  // The rows that plugins brought go into the table plugin_facts of `brought`; a plugin that failed is absent there.
+  // The plugins' own tables go into `brought`, in place of what was there of them: those of a plugin that failed are
+  // absent for its reason, those of one that had nothing to do have no rows.
   [[nodiscard]] SessionResult finish(facts::Facts& brought);
 
  private:

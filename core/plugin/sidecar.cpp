@@ -6,11 +6,14 @@
 
 #include <fmt/format.h>
 
+#include "core/base/embedded.h"
 #include "core/base/text.h"
 #include "core/checks/gaps.h"
+#include "core/checks/plain_toml.h"
 #include "core/checks/rule_file.h"
 #include "core/checks/toml_reader.h"
 #include "core/plugin/plugin.h"
+#include "core/plugin/table_page.h"
 
 namespace hostcheck::plugin {
 namespace {
@@ -80,7 +83,7 @@ std::vector<Input> read_inputs(TomlReader& top, Complaints& complaints) {
     Input& made = inputs.emplace_back();
     made.name = reader.text("name", true);
     made.query = reader.text("query", true);
-    if (reader.node("query") != nullptr) made.line = Complaints::line_of(*reader.node("query"));
+    made.line = reader.line_of_key("query");
     made.optional = flag(reader, "optional", complaints);
     made.needed = flag(reader, "needed", complaints);
     const auto same = [&](const Input& each) { return each.name == made.name; };
@@ -177,22 +180,22 @@ int capability_number(std::string_view name) {
   return found == kCapabilities.end() ? -1 : static_cast<int>(std::distance(kCapabilities.begin(), found));
 }
 
-Result<Plugin> load_plugin(const std::string& folder) {
+namespace {
+
+Result<Plugin> read_plugin(const toml::table& root, const std::string& folder, const std::string& file) {
   Plugin plugin;
-  plugin.file = folder + "/plugin.toml";
+  plugin.file = file;
   plugin.library = folder + "/plugin.so";
-  const auto text = checks::read_rule_text(plugin.file);
-  if (!text) return unexpected(text.error());
-  const auto root = checks::parse_toml(*text, plugin.file);
-  if (!root) return unexpected(root.error());
+  if (is_embedded(folder)) plugin.entry = embedded_entry(folder.substr(folder.rfind('/') + 1));
   Complaints complaints(plugin.file);
-  TomlReader top(*root, "", complaints);
-  constexpr std::array<Keys, 7> kKeys = {"name",       "input",       "check",       "time_ms",
-                                         "memory_mib", "reads_files", "capabilities"};
+  TomlReader top(root, "", complaints);
+  constexpr std::array<Keys, 8> kKeys = {"name",    "input",      "check",       "table",
+                                         "time_ms", "memory_mib", "reads_files", "capabilities"};
   top.only(kKeys);
   plugin.name = top.text("name", true);
   plugin.inputs = read_inputs(top, complaints);
   plugin.checks = read_checks(top, plugin.inputs, complaints);
+  plugin.tables = read_tables(top, plugin.name, names_of(plugin.inputs), complaints);
   read_limits(top, plugin, complaints);
   plugin.reads_files = flag(top, "reads_files", complaints);
   plugin.capabilities = top.texts("capabilities");
@@ -206,10 +209,45 @@ Result<Plugin> load_plugin(const std::string& folder) {
   return plugin;
 }
 
+}  // namespace
+
+Result<Plugin> load_plugin(const std::string& folder) {
+  const std::string file = folder + "/plugin.toml";
+  const auto text = checks::read_rule_text(file);
+  if (!text) return unexpected(text.error());
+  if (const auto root = checks::parse_plain_toml(*text)) {
+    if (auto plugin = read_plugin(*root, folder, file)) return plugin;
+  }
+  // To name the line of what is wrong.
+  const auto root = checks::parse_toml(*text, file);
+  if (!root) return unexpected(root.error());
+  return read_plugin(*root, folder, file);
+}
+
+namespace {
+
+void load_embedded(const std::string& folder, PluginSet& set) {
+  constexpr std::string_view kFile = "/plugin.toml";
+  for (const std::string& path : embedded_below(folder)) {
+    if (!path.ends_with(kFile)) continue;
+    if (auto plugin = load_plugin(path.substr(0, path.size() - kFile.size()))) {
+      set.plugins.push_back(*std::move(plugin));
+    } else {
+      set.errors.push_back(std::move(plugin.error()));
+    }
+  }
+}
+
+}  // namespace
+
 PluginSet load_plugins(const std::vector<std::string>& folders,
                        const std::function<Result<void>(const std::string& folder)>& trusted) {
   PluginSet set;
   for (const std::string& folder : folders) {
+    if (is_embedded(folder)) {
+      load_embedded(folder, set);
+      continue;
+    }
     std::error_code error;
     for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
       std::error_code ignored;
@@ -229,6 +267,41 @@ PluginSet load_plugins(const std::vector<std::string>& folders,
   return set;
 }
 
+namespace {
+
+// Whether rows of the one have the columns of the other.
+bool same_columns(const facts::TableInfo& a, const facts::TableInfo& b) {
+  return std::equal(a.columns.begin(), a.columns.end(), b.columns.begin(), b.columns.end(),
+                    [](const auto& x, const auto& y) { return x.name == y.name && x.type == y.type; });
+}
+
+}  // namespace
+
+Result<void> announce_tables(const Plugin& plugin) {
+  for (const Table& each : plugin.tables) {
+    const facts::TableInfo* there = facts::find_table(each.info.name);
+    if (there == nullptr) continue;
+    if (there->brought_by != plugin.name) {
+      return unexpected(make_error(ErrorCode::invalid, "", plugin.file,
+                                   fmt::format("table '{}' of plugin {} is already that of plugin {}", each.info.name,
+                                               plugin.name, there->brought_by)));
+    }
+    if (!same_columns(each.info, *there)) {
+      return unexpected(make_error(
+          ErrorCode::invalid, "", plugin.file,
+          fmt::format("table '{}' of plugin {} has other columns than this process has known it by; start it anew",
+                      each.info.name, plugin.name)));
+    }
+  }
+  for (const Table& each : plugin.tables) facts::add_table(each.info);
+  return {};
+}
+
+bool brings_any_of(const Plugin& plugin, const facts::Request& reads) {
+  return std::any_of(plugin.tables.begin(), plugin.tables.end(),
+                     [&](const Table& each) { return reads.contains(each.info.name); });
+}
+
 sql::Parameters parameters_of(const Plugin& plugin) {
   sql::Parameters parameters;
   for (const Check& check : plugin.checks) {
@@ -245,6 +318,14 @@ Result<facts::Request> plan(const Plugin& plugin, sql::Database& database, bool 
     const auto reads = database.plan(each.query);
     if (!reads) return unexpected(in_input(plugin, each, reads.error()));
     if (auto checked = check_parameters(plugin, each, database, known); !checked) return unexpected(checked.error());
+    for (const auto& [table, columns] : *reads) {
+      if (!facts::is_brought_table(table)) continue;
+      return unexpected(in_input(plugin, each,
+                                 make_error(ErrorCode::invalid, "", "",
+                                            fmt::format("table {} is brought by plugin {}; plugins read what hostcheck "
+                                                        "gathers, and rules read what plugins bring",
+                                                        table, facts::find_table(table)->brought_by))));
+    }
     if (!observed && checks::reads_observation(*reads)) continue;
     merge(*reads, all);
   }

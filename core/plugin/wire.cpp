@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "core/base/text.h"
+
 namespace hostcheck::plugin {
 namespace {
 
@@ -176,6 +178,11 @@ void read_frame(Frame kind, Reader& reader, Said& said) {
       said.rows.push_back({std::move(table), reader.fields()});
       return;
     }
+    case Frame::absent: {
+      std::string table = reader.text();
+      said.absences.push_back({std::move(table), reader.text()});
+      return;
+    }
     case Frame::probe:
       said.probes.push_back(read_probe(reader));
       return;
@@ -236,6 +243,13 @@ void write_row(std::string& out, hostcheck_text table, std::uint64_t fields, con
   });
 }
 
+void write_absence(std::string& out, hostcheck_text table, hostcheck_text reason) {
+  frame(out, Frame::absent, [&] {
+    put(out, table);
+    put(out, reason);
+  });
+}
+
 void write_probe(std::string& out, const hostcheck_probe& probe) {
   frame(out, Frame::probe, [&] {
     put(out, probe.id);
@@ -269,29 +283,6 @@ Result<Said> read_frames(std::string_view bytes) {
     return unexpected(make_error(ErrorCode::invalid, "", "", fmt::format("{} at byte {}", rubbish.what, start)));
   }
   return said;
-}
-
-bool is_clean_text(std::string_view text) {
-  std::size_t more = 0;        // continuation bytes to come
-  std::uint32_t point = 0;     // code point so far
-  std::uint32_t smallest = 0;  // that its length is needed for
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (more > 0) {
-      if ((byte & 0xc0U) != 0x80U) return false;
-      point = point << 6 | (byte & 0x3fU);
-      if (--more == 0 && (point < smallest || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff))) return false;
-    } else if (byte >= 0xf0U && byte < 0xf8U) {
-      more = 3, point = byte & 0x07U, smallest = 0x10000;
-    } else if (byte >= 0xe0U && byte < 0xf0U) {
-      more = 2, point = byte & 0x0fU, smallest = 0x800;
-    } else if (byte >= 0xc0U && byte < 0xe0U) {
-      more = 1, point = byte & 0x1fU, smallest = 0x80;
-    } else if (byte >= 0x80U || byte == 0x7f || (byte < 0x20 && byte != '\n' && byte != '\t')) {
-      return false;
-    }
-  }
-  return more == 0;
 }
 
 }  // namespace hostcheck::plugin

@@ -17,7 +17,15 @@
 
 namespace hostcheck::plugin {
 
-enum class Frame : std::uint8_t { finding = 'F', unknown = 'U', row = 'R', probe = 'P', failed = 'E', done = 'D' };
+enum class Frame : std::uint8_t {
+  finding = 'F',
+  unknown = 'U',
+  row = 'R',
+  absent = 'A',
+  probe = 'P',
+  failed = 'E',
+  done = 'D'
+};
 inline constexpr std::size_t kFrameHeader = 5;
 inline constexpr std::size_t kLargestFrame = 1UL << 20;
 
@@ -50,6 +58,10 @@ struct SaidRow {
   Fields cells;
 };
 
+struct SaidAbsence {
+  std::string table, reason;
+};
+
 struct SaidProbe {
   std::string id, kind, target, netns;
   Fields args;
@@ -59,6 +71,7 @@ struct Said {
   std::vector<SaidFinding> findings;
   std::vector<std::pair<std::string, std::string>> unknown;  // id, reason
   std::vector<SaidRow> rows;
+  std::vector<SaidAbsence> absences;
   std::vector<SaidProbe> probes;
   std::optional<std::string> failed;  // how, where the plugin's process says so itself
   bool done = false;
@@ -68,13 +81,11 @@ struct Said {
 void write_finding(std::string& out, const hostcheck_finding& finding);
 void write_unknown(std::string& out, hostcheck_text id, hostcheck_text reason);
 void write_row(std::string& out, hostcheck_text table, std::uint64_t fields, const hostcheck_field* field);
+void write_absence(std::string& out, hostcheck_text table, hostcheck_text reason);
 void write_probe(std::string& out, const hostcheck_probe& probe);
 void write_text_frame(std::string& out, Frame frame, std::string_view text);
 
 // In the parent: everything that came. Error code invalid: rubbish, with the place in bytes.
 [[nodiscard]] Result<Said> read_frames(std::string_view bytes);
-
-// Whether it is UTF-8 without control characters other than newline and tab.
-[[nodiscard]] bool is_clean_text(std::string_view text);
 
 }  // namespace hostcheck::plugin

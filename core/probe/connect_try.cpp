@@ -93,6 +93,7 @@ Task<bool> try_once(Context& context, const kernel::SocketAddress& to, const IpA
   if (connect(socket.fd(), to.get(), to.length) != 0 && errno != EINPROGRESS) {
     const int error = errno;
     // A refusal by this host's own listener is there at once.
+    context.note_socket(socket.fd(), IPPROTO_TCP, address, kernel::endpoint_of(to.storage).port);
     if (error == ECONNREFUSED) {
       ++out.syns;
       take_failure(socket.fd(), error, out);
@@ -102,6 +103,7 @@ Task<bool> try_once(Context& context, const kernel::SocketAddress& to, const IpA
     }
     co_return true;
   }
+  context.note_socket(socket.fd(), IPPROTO_TCP, address, kernel::endpoint_of(to.storage).port);
   if (const auto own = kernel::local_endpoint(socket.fd())) {
     out.local_address = own->address;
     out.local_port = own->port;

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "core/base/text.h"
+#include "core/kernel/socket_address.h"
 
 namespace hostcheck::probe {
 namespace {
@@ -121,8 +122,19 @@ Result<UniqueFd> Context::socket(int domain, int type, int protocol) const {
   return fd;
 }
 
+void Context::note_flow(const Flow& flow) const {
+  if (engine_.onlooker_.flow) engine_.onlooker_.flow(*netns_, result.id, flow);
+}
+
+void Context::note_socket(int fd, std::uint8_t protocol, const IpAddress& peer, std::uint16_t peer_port) const {
+  if (!engine_.onlooker_.flow) return;
+  if (const auto own = kernel::local_endpoint(fd)) note_flow({protocol, peer, own->port, peer_port});
+}
+
 Task<bool> Context::turn(const IpAddress& to, std::uint32_t packets) {
-  auto& next = engine_.next_turn_[key_of(ask, to)];
+  const auto [place, first] = engine_.next_turn_.try_emplace(key_of(ask, to));
+  auto& next = place->second;
+  if (first && engine_.onlooker_.peer) engine_.onlooker_.peer(*netns_, to);
   const auto mine = std::max(next, Clock::now());
   if (mine >= engine_.limits_.deadline || engine_.sent_ + packets > engine_.limits_.packets) {
     result.complete = false;

@@ -16,6 +16,7 @@
 #include <asio/steady_timer.hpp>
 
 #include "core/base/address.h"
+#include "core/base/flow.h"
 #include "core/base/result.h"
 #include "core/base/unique_fd.h"
 #include "core/facts/facts.h"
@@ -85,6 +86,11 @@ class Context {
   [[nodiscard]] Result<UniqueFd> socket(int domain, int type, int protocol) const;
   // The namespace the ask is for.
   [[nodiscard]] const kernel::NetnsInfo& netns() const { return *netns_; }
+
+  // Tells who looks on (Engine::tell) of a conversation of this probe, or of that of a socket of its own: after its
+  // bind(2) or connect(2), with the protocol's number.
+  void note_flow(const Flow& flow) const;
+  void note_socket(int fd, std::uint8_t protocol, const IpAddress& peer, std::uint16_t peer_port) const;
 
   // Waits for this address's turn and takes `packets` from the budget. False when the budget or the time is used up:
   // the probe ends then with what it knows (result.complete is false already).

@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include <asio/co_spawn.hpp>
+#include <asio/steady_timer.hpp>
 
 #include "core/base/text.h"
 #include "core/probe/kind.h"
@@ -59,6 +60,29 @@ Task<void> run_one(const Kind& kind, Context& context, Clock::time_point start) 
   note_duration(context.result, start);
 }
 
+constexpr std::chrono::milliseconds kTick(20);
+
+// Calls the onlooker's tick over and over. Its timer keeps the loop from ending: it goes when the last probe has ended.
+class Ticker {
+ public:
+  Ticker(asio::io_context& io, const std::function<void()>& tick) : timer_(io), tick_(tick) {
+    if (tick_) wait();
+  }
+  void end() { timer_.cancel(); }
+
+ private:
+  void wait() {
+    timer_.expires_after(kTick);
+    timer_.async_wait([this](const asio::error_code& error) {
+      if (error) return;
+      tick_();
+      wait();
+    });
+  }
+  asio::steady_timer timer_;
+  const std::function<void()>& tick_;
+};
+
 std::string words_of(const std::exception_ptr& thrown) {
   try {
     std::rethrow_exception(thrown);
@@ -110,6 +134,7 @@ void Engine::run(std::span<const Ask> asks, facts::Facts& out) {
     std::size_t running = 0;
     std::vector<bool> ended;
     ended.reserve(wanted.size());
+    Ticker ticker(io, onlooker_.tick);
     for (const Ask& ask : wanted) {
       auto context = std::make_unique<Context>(*this, io, ask, out, next_id_++);
       const auto place = std::find_if(namespaces_.begin(), namespaces_.end(),
@@ -126,12 +151,13 @@ void Engine::run(std::span<const Ask> asks, facts::Facts& out) {
         asio::co_spawn(io, run_one(*find_kind(kinds_, ask.kind), *context, start),
                        [&, number = ended.size() - 1, &result = context->result](const std::exception_ptr& thrown) {
                          ended[number] = true;
-                         --running;
+                         if (--running == 0) ticker.end();
                          if (thrown) result.error = words_of(thrown);
                        });
       }
       contexts.push_back(std::move(context));
     }
+    if (running == 0) ticker.end();
     io.run_until(limits_.deadline + kGrace);
     for (std::size_t number = 0; running > 0 && number < ended.size(); ++number) {
       if (ended[number]) continue;

@@ -10,11 +10,13 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/base/result.h"
 #include "core/facts/facts.h"
 #include "core/kernel/netns.h"
+#include "core/probe/onlooker.h"
 
 namespace hostcheck::probe {
 
@@ -57,6 +59,9 @@ class Engine {
   // namespaces: those that asks may name. kinds: those that asks may name; they outlive the engine.
   Engine(Limits limits, std::vector<kernel::NetnsInfo> namespaces, std::span<const Kind* const> kinds = all_kinds());
 
+  // Tells an onlooker of everything that is sent from now on.
+  void tell(Onlooker onlooker) { onlooker_ = std::move(onlooker); }
+
   // Runs the asks, equal ones once, all at the same time, and returns when the last has ended, at the latest a quarter
   // of a second after the deadline: by then every probe has ended by itself, and one that has not is cut off, which its
   // row says. Each makes one row of probe_results and those of its own tables in out; a table's rows are there (perhaps
@@ -74,6 +79,7 @@ class Engine {
   Limits limits_;
   std::vector<kernel::NetnsInfo> namespaces_;
   std::span<const Kind* const> kinds_;
+  Onlooker onlooker_;
   std::uint32_t sent_ = 0;
   std::uint32_t next_id_ = 1;
   std::set<std::uint32_t> unusable_;

@@ -8,6 +8,7 @@
 
 #include "core/kernel/packet_socket.h"
 #include "core/probe/link_frames.h"
+#include "core/probe/packet.h"
 
 namespace hostcheck::probe {
 namespace {
@@ -94,6 +95,7 @@ class Conversation {
   }
 
   Task<void> run() {
+    context_.note_flow({0, target_.address, 0, 0});
     co_await ask_all();
     found_.reading = read_answers(found_.questions, found_.answers);
     if (target_.own || found_.reading.outcome == LinkOutcome::silent) co_return;
@@ -188,6 +190,7 @@ class Conversation {
 
   Task<bool> send_echo(Socket& socket, const LinkAddress& to, const IpAddress& address, std::uint16_t sequence) {
     if (!co_await context_.turn(target_.address)) co_return false;
+    context_.note_flow(flow_of(Transport::icmp, address, echo_id_, 0));
     const Frame question = echo_question(sender(), {to, address, echo_id_, sequence});
     asked_[sequence] = {to, kernel::wall_clock()};
     if (!send_whole(socket.fd(), question)) co_return false;

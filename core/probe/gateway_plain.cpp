@@ -33,6 +33,7 @@ Result<UniqueFd> connected(const Context& context, const LinkTarget& target, int
   const std::uint32_t scope = target.address.is_link_local() ? target.link.ifindex : 0;
   const auto address = kernel::socket_address(target.address, port, scope);
   if (::connect(fd->get(), address.get(), address.length) != 0) return unexpected(errno_error(errno, "connect"));
+  context.note_socket(fd->get(), static_cast<std::uint8_t>(protocol), target.address, port);
   return fd;
 }
 

@@ -32,6 +32,7 @@ Result<UniqueFd> connected(const Context& context, const LatencyTarget& target, 
   if (::connect(fd->get(), address.get(), address.length) != 0) {
     return unexpected(errno_error(errno, "connect", target.address.to_string()));
   }
+  if (type != SOCK_RAW) context.note_socket(fd->get(), static_cast<std::uint8_t>(protocol), target.address, port);
   return fd;
 }
 
@@ -54,6 +55,11 @@ Result<void> hear_replies_only(int fd, Family family) {
   return kernel::attach_filter(fd, kIpv4);
 }
 
+// Of the echoes that are sent by a raw socket.
+std::uint16_t own_id(const Context& context) {
+  return static_cast<std::uint16_t>(::getpid() * 64 + static_cast<int>(context.result.id));
+}
+
 }  // namespace
 
 double now_ms() {
@@ -61,10 +67,7 @@ double now_ms() {
 }
 
 EchoSeries::EchoSeries(Context& context, Socket socket, bool raw, Family family)
-    : socket_(std::move(socket)),
-      raw_(raw),
-      family_(family),
-      id_(static_cast<std::uint16_t>(::getpid() * 64 + static_cast<int>(context.result.id))) {}
+    : socket_(std::move(socket)), raw_(raw), family_(family), id_(own_id(context)) {}
 
 Result<std::unique_ptr<EchoSeries>> EchoSeries::open(Context& context, const LatencyTarget& target) {
   const Family family = target.address.family();
@@ -78,6 +81,7 @@ Result<std::unique_ptr<EchoSeries>> EchoSeries::open(Context& context, const Lat
   if (!fd) return unexpected(fd.error());
   if (auto stamped = kernel::ask_timestamps(fd->get()); !stamped) return unexpected(stamped.error());
   if (raw) {
+    context.note_flow({static_cast<std::uint8_t>(protocol), target.address, own_id(context), 0});
     if (auto filtered = hear_replies_only(fd->get(), family); !filtered) return unexpected(filtered.error());
   }
   return std::unique_ptr<EchoSeries>(new EchoSeries(context, Socket(context.io, std::move(*fd)), raw, family));
@@ -138,6 +142,7 @@ Task<Result<DelaySample>> ask_by_handshake(Context& context, const LatencyTarget
   const auto address = kernel::socket_address(target.address, target.port, target.scope);
   DelaySample sample{now_ms(), std::nullopt};
   int error = ::connect(socket.fd(), address.get(), address.length) == 0 ? 0 : errno;
+  context.note_socket(socket.fd(), IPPROTO_TCP, target.address, target.port);
   if (error == EINPROGRESS) {
     error = co_await socket.writable(context.within(patience)) ? kernel::take_error(socket.fd()) : ETIMEDOUT;
   }

@@ -159,6 +159,7 @@ class Probe {
     const auto address = kernel::socket_address(target_.address, target_.port);
     const int begun = ::connect(socket.fd(), address.get(), address.length);
     int error = begun == 0 ? 0 : errno;
+    context_.note_socket(socket.fd(), IPPROTO_TCP, target_.address, target_.port);
     ++row_.connects;
     if (error == EINPROGRESS) {
       const bool ended = co_await socket.writable(context_.within(kConnectTime));

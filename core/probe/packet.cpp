@@ -81,6 +81,10 @@ void set_checksum(std::span<std::uint8_t> data, std::size_t field, std::size_t a
 
 }  // namespace
 
+Flow flow_of(Transport transport, const IpAddress& peer, std::uint16_t own, std::uint16_t peer_port) {
+  return {protocol_number(transport, peer.family()), peer, own, peer_port};
+}
+
 std::string_view name_of(Transport transport) {
   return transport == Transport::tcp ? "tcp" : transport == Transport::udp ? "udp" : "icmp";
 }

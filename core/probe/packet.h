@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/base/address.h"
+#include "core/base/flow.h"
 #include "core/probe/checksum.h"
 
 namespace hostcheck::probe {
@@ -20,6 +21,10 @@ enum class Transport : std::uint8_t { tcp, udp, icmp };
 // "tcp", "udp", "icmp"
 [[nodiscard]] std::string_view name_of(Transport transport);
 [[nodiscard]] std::optional<Transport> transport_by_name(std::string_view name);
+
+// A conversation as those who look on are told of it. own: source port, or the identifier of echoes. peer_port: 0 for
+// any.
+[[nodiscard]] Flow flow_of(Transport transport, const IpAddress& peer, std::uint16_t own, std::uint16_t peer_port);
 
 // The IP header's fields that a probe chooses.
 struct Envelope {

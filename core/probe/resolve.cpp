@@ -75,6 +75,8 @@ std::optional<UniqueFd> connected(Context& context, ServerReply& reply, int type
     not_sent(reply, errno_error(errno, "connect", reply.server.address.to_string()));
     return std::nullopt;
   }
+  context.note_socket(fd->get(), type == SOCK_DGRAM ? IPPROTO_UDP : IPPROTO_TCP, reply.server.address,
+                      reply.server.port);
   return std::move(*fd);
 }
 

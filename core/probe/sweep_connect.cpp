@@ -82,6 +82,7 @@ class ConnectSweep final : public SweepSender {
     const auto own = kernel::socket_address(IpAddress::any(target_.address.family()), ports_[port]);
     const auto to = kernel::socket_address(target_.address, target_.port);
     const auto start = Clock::now();
+    context_.note_flow({IPPROTO_TCP, target_.address, ports_[port], target_.port});
     if (bind(socket.fd(), own.get(), own.length) != 0 ||
         (connect(socket.fd(), to.get(), to.length) != 0 && errno != EINPROGRESS && errno != ECONNREFUSED)) {
       sightings.send_error = errno_error(errno, "connect", "source port " + std::to_string(ports_[port])).message();

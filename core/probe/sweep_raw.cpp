@@ -212,13 +212,14 @@ class RawSweep final : public SweepSender {
 };
 
 // Holds a port of each list of candidates; leaves out lists of which every port is in use.
-std::vector<std::uint16_t> hold_ports(const Context& context, Wire& wire,
+std::vector<std::uint16_t> hold_ports(const Context& context, Wire& wire, const SweepTarget& target,
                                       const std::vector<std::vector<std::uint16_t>>& candidates) {
   std::vector<std::uint16_t> out;
   for (const auto& list : candidates) {
     for (const std::uint16_t port : list) {
       if (!wire.hold_port(context, Transport::tcp, port)) continue;
       out.push_back(port);
+      context.note_flow(flow_of(Transport::tcp, target.address, port, target.port));
       break;
     }
   }
@@ -234,7 +235,7 @@ Result<std::unique_ptr<SweepSender>> open_raw_sweep(Context& context, const Swee
   if (!wire) return unexpected(wire.error());
   std::random_device seed;
   std::mt19937_64 random(seed());
-  auto ports = hold_ports(context, **wire, candidate_ports(context, target.ports, target.first, random));
+  auto ports = hold_ports(context, **wire, target, candidate_ports(context, target.ports, target.first, random));
   if (ports.size() < kFewestPorts) {
     return unexpected(make_error(ErrorCode::failed, "sweep", target.address.to_string(),
                                  "only " + std::to_string(ports.size()) + " source ports are free"));

@@ -254,18 +254,19 @@ void read_loss(const TraceView& view, TraceReading& out) {
     out.loss_may_begin_ttl = place.earliest < hops.size() ? hops[place.earliest]->ttl : begins;
   }
   const bool target = begins == view.distance.value_or(0);
-  out.words +=
-      target ? "; only the target has it"
-             : fmt::format("; it begins at {} and every answering hop behind has it too", hop_words(view, begins));
+  const bool exact = place.earliest == place.likeliest;
+  if (target) {
+    out.words += exact ? "; only the target has it" : "; most likely only the target has it";
+  } else {
+    out.words += fmt::format("; it begins at {} and every answering hop behind has it too", hop_words(view, begins));
+  }
   if (target && !view.target_network.empty()) out.words += fmt::format(" ({})", view.target_network);
   if (out.clean_until_ttl) {
     const std::string clean = hop_words(view, *out.clean_until_ttl);
-    out.words += place.earliest == place.likeliest ? fmt::format(", while {} does not", clean)
-                                                   : fmt::format(", at the earliest behind {}", clean);
+    out.words += exact ? fmt::format(", while {} does not", clean) : fmt::format(", at the earliest behind {}", clean);
   } else {
-    out.words += place.earliest == place.likeliest
-                     ? ", the first that answers"
-                     : fmt::format(", or already at {}", hop_words(view, hops[place.earliest]->ttl));
+    out.words += exact ? ", the first that answers"
+                       : fmt::format(", or already at {}", hop_words(view, hops[place.earliest]->ttl));
   }
 }
 

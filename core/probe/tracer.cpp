@@ -24,11 +24,13 @@ Result<void> Tracer::make_flows(std::size_t count, const std::vector<std::uint16
     const std::uint16_t port = flow_ports_.size() < wanted.size() ? wanted[flow_ports_.size()] : 0;
     if (transport_ == Transport::icmp) {
       flow_ports_.push_back(port != 0 ? port : static_cast<std::uint16_t>((base_ >> 8U) + flow_ports_.size()));
+      context_.note_flow(flow_of(transport_, wire_.target(), flow_ports_.back(), 0));
       continue;
     }
     const auto held = wire_.hold_port(context_, transport_, port);
     if (!held) return unexpected(held.error());
     flow_ports_.push_back(*held);
+    context_.note_flow(flow_of(transport_, wire_.target(), *held, port_));
   }
   return {};
 }

@@ -18,6 +18,7 @@ Volley::Volley(Context& context, Wire& wire, Transport transport, std::uint16_t 
     : context_(context), wire_(wire), transport_(transport), port_(port), allowed_errors_(kErrorsAtOnce) {
   std::random_device random;
   echo_id_ = static_cast<std::uint16_t>(random());
+  if (transport == Transport::icmp) context.note_flow(flow_of(transport, wire.target(), echo_id_, 0));
 }
 
 Clock::time_point Volley::patience() const {
@@ -49,6 +50,7 @@ Result<void> Volley::hold_ports(std::size_t shots) {
     const auto held = wire_.hold_port(context_, transport_);
     if (!held) return unexpected(held.error());
     (transport_ == Transport::udp ? source_port_ : tcp_ports_.emplace_back()) = *held;
+    context_.note_flow(flow_of(transport_, wire_.target(), *held, port_));
   }
   return {};
 }

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "core/base/join.h"
 #include "core/base/text.h"
 #include "core/base/version.h"
 #include "core/report/diff.h"
@@ -19,15 +20,6 @@ using conclude::HostValue;
 constexpr std::size_t kMostOfTable = 8;     // differences of one table that are shown without --verbose
 constexpr std::size_t kMostReasons = 6;     // of incomparable ones, the same
 constexpr std::size_t kMostInterfaces = 5;  // that are named in one line
-
-std::string joined(const std::vector<std::string>& words, std::string_view between) {
-  std::string all;
-  for (const std::string& each : words) {
-    if (!all.empty()) all += between;
-    all += each;
-  }
-  return all;
-}
 
 bool is_boolean(const Difference& difference) {
   const facts::TableInfo* table = facts::find_table(difference.table);

@@ -2,60 +2,26 @@
 
 #include <fmt/format.h>
 
-#include "core/report/layout.h"
-
 namespace hostcheck::report {
-namespace {
-
-// U+202A to U+202E and U+2066 to U+2069: what follows is written in another direction.
-bool turns_direction(std::string_view text, std::size_t at) {
-  if (at + 2 >= text.size() || text[at] != '\xE2') return false;
-  const auto second = static_cast<unsigned char>(text[at + 1]);
-  const auto third = static_cast<unsigned char>(text[at + 2]);
-  return (second == 0x80 && third >= 0xAA && third <= 0xAE) || (second == 0x81 && third >= 0xA6 && third <= 0xA9);
-}
-
-}  // namespace
-
-std::string escape_html(std::string_view text) {
-  const std::string safe = printable(text);
-  std::string out;
-  out.reserve(safe.size());
-  for (std::size_t at = 0; at < safe.size(); ++at) {
-    if (turns_direction(safe, at)) {
-      for (int byte = 0; byte < 3; ++byte) {
-        out += fmt::format("\\x{:02x}", static_cast<unsigned char>(safe[at + static_cast<std::size_t>(byte)]));
-      }
-      at += 2;
-      continue;
-    }
-    switch (safe[at]) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      default:
-        out += safe[at];
-    }
-  }
-  return out;
-}
 
 std::string element(std::string_view tag, std::string_view css_class, std::string_view text) {
   if (text.empty()) return {};
   const std::string attribute = css_class.empty() ? std::string{} : fmt::format(" class=\"{}\"", css_class);
-  return fmt::format("<{}{}>{}</{}>\n", tag, attribute, escape_html(text), tag);
+  return fmt::format("<{}{}>{}</{}>\n", tag, attribute, escape_markup(text), tag);
+}
+
+std::string folded(const std::string& summary, const std::string& body) {
+  return body.empty() ? std::string{}
+                      : fmt::format("<details>\n<summary>{}</summary>\n{}</details>\n", escape_markup(summary), body);
+}
+
+std::string joined(const std::vector<std::string>& pieces, std::string_view between) {
+  std::string out;
+  for (const std::string& each : pieces) {
+    if (!out.empty()) out += between;
+    out += escape_markup(each);
+  }
+  return out;
 }
 
 }  // namespace hostcheck::report

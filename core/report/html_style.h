@@ -33,19 +33,33 @@ code { font-family: ui-monospace, monospace; font-size: .9em; background: var(--
 .id { color: var(--soft); font-size: .85rem; margin: .75rem 0 0; }
 details { margin: .5rem 0; } summary { cursor: pointer; color: var(--soft); }
 ul.plainlist { margin: .25rem 0; padding-left: 1.2rem; }
+.headline { font-size: 1.15rem; font-weight: 700; margin: .8rem 0 0; } a { color: inherit; text-decoration-color: var(--soft); text-underline-offset: .15em; }
+.counts { color: var(--soft); margin-left: .4rem; }
+code.command { display: block; width: fit-content; max-width: 100%; margin: .3rem 0; padding: .3rem .5rem; white-space: pre-wrap; }
+dd > div { margin-bottom: .4rem; }
+.halves, .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr)); gap: 0 1.5rem; }
+.halves { background: var(--raised); border: 1px solid var(--line); border-radius: .3rem; padding: .8rem 1rem; }
 .drawings { display: flex; flex-wrap: wrap; gap: 1rem 2rem; margin-top: .75rem; }
-svg { width: 100%; max-width: 26rem; height: auto; display: block; }
+svg { width: 100%; max-width: 25rem; height: auto; display: block; }
 svg text { fill: var(--ink); font-family: system-ui, sans-serif; }
-svg .small { font-size: 11.5px; fill: var(--soft); }
-svg .step { font-size: 13px; font-weight: 600; } svg .strong { fill: var(--bad); font-weight: 700; } svg .query { fill: var(--raised); font-size: 13px; font-weight: 700; text-anchor: middle; }
+svg .small { font-size: 12.5px; fill: var(--soft); }
+svg .step { font-size: 14px; font-weight: 600; } svg .strong { fill: var(--bad); font-weight: 700; }
+svg .amber { fill: var(--warn); font-weight: 700; } svg .blue { fill: var(--note); font-weight: 700; } svg a text { text-decoration: underline; }
+svg .letter { fill: var(--raised); font-size: 13px; font-weight: 700; text-anchor: middle; }
 svg .mark.good, svg .bar.good { fill: var(--good); } svg .mark.bad, svg .bar.bad { fill: var(--bad); }
+svg .mark.warn { fill: var(--warn); } svg .mark.note { fill: var(--note); } svg .ring { fill: var(--raised); stroke: var(--soft); stroke-width: 1.5; }
 svg .mark.open, svg .bar.open { fill: var(--open); }
 svg .sign { fill: none; stroke: var(--raised); stroke-width: 2.2; stroke-linecap: round; stroke-linejoin: round; }
-svg .rail { stroke: var(--line); stroke-width: 2; } svg .span { stroke: var(--note); stroke-width: 3; stroke-linecap: round; }
+svg .rail { fill: none; stroke: var(--line); stroke-width: 2; } svg .span { fill: none; stroke: var(--note); stroke-width: 3; stroke-linecap: round; }
 svg .median { fill: var(--note); } svg .trough { fill: var(--line); }
-svg .cell.good { fill: var(--good); opacity: .55; } svg .cell.open { fill: none; stroke: var(--open); }
+svg .until { text-anchor: end; } svg .middle { text-anchor: middle; }
+svg .area { fill: var(--note); opacity: .18; } svg .level { fill: none; stroke: var(--note); stroke-width: 2; }
+svg .full { fill: none; stroke: var(--bad); stroke-width: 4; } svg .limit { fill: none; stroke: var(--ink); stroke-width: 1.6; stroke-dasharray: 5 4; }
+svg .dotted { fill: none; stroke: var(--soft); stroke-width: 2; stroke-dasharray: 1.5 3; }
+svg .cell.good { fill: none; stroke: var(--good); stroke-width: 1.6; } svg .cell.open { fill: none; stroke: var(--open); }
+svg .level-in { fill: var(--good); opacity: .35; }
 svg .cross { stroke: var(--bad); stroke-width: 2.6; stroke-linecap: round; }
-@media (max-width: 34rem) { body { padding: .6rem; } dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .4rem; } }
+@media (max-width: 34rem) { body { padding: .6rem; } dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .4rem; } code.command { font-size: .82em; } }
 )css";
 
 }  // namespace hostcheck::report

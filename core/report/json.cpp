@@ -2,19 +2,13 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "core/base/version.h"
 #include "core/facts/table.h"
+#include "core/report/json_parts.h"
 #include "core/report/render.h"
 
 namespace hostcheck::report {
-namespace {
-
-using Json = nlohmann::ordered_json;
-
-constexpr const char* kSchema = "hostcheck.report/1";
-
 Json json_of(const facts::Value& value) {
   if (const auto* integer = std::get_if<std::int64_t>(&value)) return *integer;
   if (const auto* real = std::get_if<double>(&value)) return std::isfinite(*real) ? Json(*real) : Json(nullptr);
@@ -58,6 +52,17 @@ Json json_of(const checks::Finding& finding) {
   if (!finding.because.empty()) out["because"] = finding.because;
   return out;
 }
+
+// Names of processes and devices need not be UTF-8.
+std::string dump(const Json& json, int indent) {
+  return json.dump(indent, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+namespace {
+
+using report::json_of;  // with those below
+
+constexpr const char* kSchema = "hostcheck.report/1";
 
 Json json_of(const checks::CheckResult& check) {
   Json out{{"id", check.id}, {"outcome", checks::name_of(check.outcome)}};
@@ -117,6 +122,51 @@ Json json_of(const conclude::ProbeRecord& probe) {
           {"packets", probe.packets}};
 }
 
+Json json_of(const conclude::JourneyRecord& journey) {
+  Json out{{"netns", journey.netns}, {"target", journey.target}, {"address", journey.address}};
+  if (journey.port != 0) out["port"] = journey.port;
+  out["protocol"] = journey.protocol;
+  if (!journey.source.empty()) out["source"] = journey.source;
+  if (!journey.ifname.empty()) out["ifname"] = journey.ifname;
+  if (!journey.next_hop.empty()) out["next_hop"] = journey.next_hop;
+  out["outcome"] = journey.outcome;
+  out["words"] = journey.words;
+  out["steps"] = Json::array();
+  for (const auto& each : journey.steps) {
+    out["steps"].push_back(
+        {{"step", each.step}, {"verdict", each.verdict}, {"words", each.words}, {"source", each.source}});
+  }
+  return out;
+}
+
+Json json_of(const conclude::QueueRecord& queue) {
+  Json out{{"netns", queue.netns}, {"local", queue.local}};
+  if (!queue.process.empty()) out["process"] = queue.process;
+  out["points"] = Json::array();
+  for (const auto& each : queue.points) {
+    Json& point = out["points"].emplace_back(Json{{"from_ms", each.from_ms},
+                                                  {"until_ms", each.until_ms},
+                                                  {"samples", each.samples},
+                                                  {"accept_queue", each.queue},
+                                                  {"accept_limit", each.limit}});
+    if (each.half_open) point["half_open"] = *each.half_open;
+    if (each.drops) point["drops"] = *each.drops;
+  }
+  return out;
+}
+
+Json json_of(const conclude::DropRecord& drops) {
+  Json out{{"netns", drops.netns}};
+  if (!drops.reason.empty()) out["reason"] = drops.reason;
+  if (!drops.place.empty()) out["place"] = drops.place;
+  out["packets"] = drops.packets;
+  out["slices"] = Json::array();
+  for (const auto& each : drops.slices) {
+    out["slices"].push_back({{"from_ms", each.from_ms}, {"until_ms", each.until_ms}, {"packets", each.packets}});
+  }
+  return out;
+}
+
 Json head_of(const conclude::Report& report) {
   Json out;
   out["schema"] = kSchema;
@@ -138,16 +188,17 @@ void add_ending(Json& out, const conclude::Report& report) {
   if (!report.unjudged.empty()) out["unjudged"] = report.unjudged;
 }
 
-// Names of processes and devices need not be UTF-8.
-std::string dump(const Json& json, int indent) {
-  return json.dump(indent, ' ', false, Json::error_handler_t::replace) + "\n";
-}
-
 template <typename Items>
 Json list_of(const Items& items) {
   Json out = Json::array();
   for (const auto& each : items) out.push_back(json_of(each));
   return out;
+}
+
+Json json_of(const conclude::Timeline& timeline) {
+  return {{"span_ms", timeline.span_ms},        {"listeners", timeline.listeners},
+          {"queues", list_of(timeline.queues)}, {"more_queues", timeline.more_queues},
+          {"drops", list_of(timeline.drops)},   {"more_drops", timeline.more_drops}};
 }
 
 }  // namespace
@@ -184,6 +235,8 @@ std::string as_json(const conclude::Report& report) {
   out["suppressed"] = list_of(report.suppressed);
   out["checks"] = list_of(report.checks);
   out["probes"] = list_of(report.probes);
+  out["journeys"] = list_of(report.journeys);
+  if (report.timeline.span_ms > 0) out["timeline"] = json_of(report.timeline);
   out["capabilities"] = list_of(report.capabilities);
   return dump(out, 2);
 }
@@ -207,6 +260,8 @@ std::string as_ndjson(const conclude::Report& report) {
   for (const auto& each : report.suppressed) out += record("suppressed", json_of(each));
   for (const auto& each : report.checks) out += record("check", json_of(each));
   for (const auto& each : report.probes) out += record("probe", json_of(each));
+  for (const auto& each : report.journeys) out += record("journey", json_of(each));
+  if (report.timeline.span_ms > 0) out += record("timeline", json_of(report.timeline));
   for (const auto& each : report.capabilities) out += record("capability", json_of(each));
   Json ending;
   add_ending(ending, report);

@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 
 #include "core/base/version.h"
-#include "core/report/layout.h"
+#include "core/report/markup.h"
 #include "core/report/render.h"
 #include "core/report/tally.h"
 
@@ -17,30 +17,6 @@ using checks::Finding;
 using checks::Outcome;
 using checks::Severity;
 using checks::Status;
-
-// For text and attributes. What XML 1.0 cannot hold (control characters, U+FFFE and U+FFFF) becomes \xNN or U+FFFD.
-std::string escaped(std::string_view raw) {
-  const std::string text = printable(raw);
-  std::string out;
-  for (std::size_t at = 0; at < text.size(); ++at) {
-    const std::string_view rest = std::string_view(text).substr(at, 3);
-    if (rest == "\xef\xbf\xbe" || rest == "\xef\xbf\xbf") {
-      out += "\xef\xbf\xbd";
-      at += 2;
-    } else if (text[at] == '&') {
-      out += "&amp;";
-    } else if (text[at] == '<') {
-      out += "&lt;";
-    } else if (text[at] == '>') {
-      out += "&gt;";
-    } else if (text[at] == '"') {
-      out += "&quot;";
-    } else {
-      out += text[at];
-    }
-  }
-  return out;
-}
 
 std::string_view area_of(std::string_view id) {
   return id.substr(0, id.find('.'));
@@ -66,10 +42,10 @@ bool fails(const Finding& finding) {
 
 std::string words_of(const Finding& finding) {
   std::string out = fmt::format("{} ({}): {}\n", report::word_of(finding.severity), name_of(finding.status),
-                                escaped(finding.summary));
-  if (!finding.because.empty()) out += "  " + escaped(finding.because) + "\n";
+                                escape_markup(finding.summary));
+  if (!finding.because.empty()) out += "  " + escape_markup(finding.because) + "\n";
   for (const checks::Fix& fix : finding.fix) {
-    out += "  do: " + escaped(fix.text) + (fix.command.empty() ? "" : ": " + escaped(fix.command)) + "\n";
+    out += "  do: " + escape_markup(fix.text) + (fix.command.empty() ? "" : ": " + escape_markup(fix.command)) + "\n";
   }
   return out;
 }
@@ -92,14 +68,14 @@ Case judged(const CheckResult& check, const About& about) {
   if (!bad.empty()) {
     const std::string more = bad.size() == 1 ? "" : fmt::format(" (and {} more)", bad.size() - 1);
     return {Kind::failure, fmt::format("      <failure message=\"{}{}\" type=\"{}\">{}</failure>\n",
-                                       escaped(bad.front()->summary), more, name_of(bad.front()->severity), all)};
+                                       escape_markup(bad.front()->summary), more, name_of(bad.front()->severity), all)};
   }
   if (!about.suppressed.empty() && about.findings.empty()) {
     const auto& first = *about.suppressed.front();
-    return {Kind::skipped, fmt::format("      <skipped message=\"set aside: {} [{}]\"/>\n", escaped(first.by.reason),
-                                       escaped(first.by.origin))};
+    return {Kind::skipped, fmt::format("      <skipped message=\"set aside: {} [{}]\"/>\n",
+                                       escape_markup(first.by.reason), escape_markup(first.by.origin))};
   }
-  if (!check.reason.empty()) all += escaped(check.reason) + "\n";  // the part that could not be judged
+  if (!check.reason.empty()) all += escape_markup(check.reason) + "\n";  // the part that could not be judged
   if (all.empty()) return {};
   return {Kind::passed, "      <system-out>" + all + "</system-out>\n"};
 }
@@ -113,18 +89,18 @@ Case case_of(const CheckResult& check, const ById& known) {
       made = judged(check, found == known.end() ? About{} : found->second);
       break;
     case Outcome::error:
-      made = {Kind::error, fmt::format("      <error message=\"{}\" type=\"error\"/>\n", escaped(check.reason))};
+      made = {Kind::error, fmt::format("      <error message=\"{}\" type=\"error\"/>\n", escape_markup(check.reason))};
       break;
     case Outcome::unknown:
     case Outcome::skipped:
-      made = {Kind::skipped,
-              fmt::format("      <skipped message=\"{}: {}{}{}\"/>\n", name_of(check.outcome), escaped(check.reason),
-                          check.remedy.empty() ? "" : "; to see it: ", escaped(check.remedy))};
+      made = {Kind::skipped, fmt::format("      <skipped message=\"{}: {}{}{}\"/>\n", name_of(check.outcome),
+                                         escape_markup(check.reason),
+                                         check.remedy.empty() ? "" : "; to see it: ", escape_markup(check.remedy))};
       break;
   }
-  const std::string head =
-      fmt::format("    <testcase classname=\"hostcheck.{}\" name=\"{}\" time=\"{:.6f}\"", escaped(area_of(check.id)),
-                  escaped(check.id), std::chrono::duration<double>(check.duration).count());
+  const std::string head = fmt::format("    <testcase classname=\"hostcheck.{}\" name=\"{}\" time=\"{:.6f}\"",
+                                       escape_markup(area_of(check.id)), escape_markup(check.id),
+                                       std::chrono::duration<double>(check.duration).count());
   made.xml = made.xml.empty() ? head + "/>\n" : head + ">\n" + made.xml + "    </testcase>\n";
   return made;
 }
@@ -178,16 +154,16 @@ std::string as_junit(const conclude::Report& report) {
   const std::string when = utc(report.started).substr(0, 19);  // xs:dateTime without a zone, as JUnit's schema has it
   for (const auto& [area, suite] : suites) {
     fmt::format_to(std::back_inserter(out),
-                   "  <testsuite name=\"{}\" {} time=\"{:.6f}\" timestamp=\"{}\" hostname=\"{}\">\n", escaped(area),
-                   suite.totals.attributes(), std::chrono::duration<double>(suite.time).count(), when,
-                   escaped(report.host.name));
+                   "  <testsuite name=\"{}\" {} time=\"{:.6f}\" timestamp=\"{}\" hostname=\"{}\">\n",
+                   escape_markup(area), suite.totals.attributes(), std::chrono::duration<double>(suite.time).count(),
+                   when, escape_markup(report.host.name));
     fmt::format_to(
         std::back_inserter(out),
         "    <properties>\n      <property name=\"hostcheck\" value=\"{}\"/>\n      <property name=\"kernel\" "
         "value=\"{}\"/>\n      <property name=\"netns\" value=\"{}\"/>\n      <property name=\"verdict\" "
         "value=\"{}\"/>\n"
         "    </properties>\n",
-        version(), escaped(report.host.kernel), escaped(report.host.netns), name_of(report.verdict));
+        version(), escape_markup(report.host.kernel), escape_markup(report.host.netns), name_of(report.verdict));
     out += suite.cases + "  </testsuite>\n";
   }
   return out + "</testsuites>\n";

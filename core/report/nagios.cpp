@@ -1,10 +1,10 @@
 #include <algorithm>
-#include <iterator>
 
 #include <fmt/format.h>
 
 #include "core/report/layout.h"
 #include "core/report/render.h"
+#include "core/report/status_line.h"
 #include "core/report/tally.h"
 
 namespace hostcheck::report {
@@ -24,15 +24,6 @@ std::string plain(std::string_view text) {
   return out;
 }
 
-// At most size bytes of text, ended between two code points.
-std::string shortened(std::string text, std::size_t size) {
-  constexpr std::string_view kCut = "...";
-  if (text.size() <= size) return text;
-  std::size_t end = size - kCut.size();
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
-  return text.substr(0, end).append(kCut);
-}
-
 std::string_view word_of(conclude::Verdict verdict) {
   switch (verdict) {
     case conclude::Verdict::ok:
@@ -45,23 +36,6 @@ std::string_view word_of(conclude::Verdict verdict) {
       return "UNKNOWN";
   }
   return "UNKNOWN";
-}
-
-// The first in reading order, which explains most of the others.
-std::string status_words(const conclude::Report& report) {
-  if (report.verdict == conclude::Verdict::unknown) return shortened(plain(report.unjudged), kStatusBytes);
-  const auto counts = [](const Finding& each) {
-    return each.status != Status::refuted && each.severity != Severity::info;
-  };
-  const auto first = std::find_if(report.findings.begin(), report.findings.end(), counts);
-  if (first == report.findings.end()) {
-    const std::size_t notes = count(report, Severity::info);
-    return count_of(count(report, Outcome::clear), "check") + " clear" +
-           (notes == 0 ? ", nothing found" : ", " + count_of(notes, "note"));
-  }
-  const auto more = std::count_if(std::next(first), report.findings.end(), counts);
-  return shortened(plain(first->summary), kStatusBytes) +
-         (more == 0 ? "" : fmt::format(" (and {})", count_of(static_cast<std::size_t>(more), "other finding")));
 }
 
 // 'label'=value[unit];warn;crit;min;max: a state is entered when a value is outside 0 to its threshold.
@@ -99,8 +73,8 @@ std::vector<std::string> long_lines(const conclude::Report& report) {
 std::string as_nagios(const conclude::Report& report) {
   constexpr std::size_t kLineBytes = 400;
   constexpr std::size_t kForRest = 40;  // "and 123 more lines"
-  std::string out =
-      fmt::format("HOSTCHECK {}: {} | {}\n", word_of(report.verdict), status_words(report), performance(report));
+  std::string out = fmt::format("HOSTCHECK {}: {} | {}\n", word_of(report.verdict),
+                                plain(status_line(report, kStatusBytes)), performance(report));
   const std::vector<std::string> lines = long_lines(report);
   for (std::size_t at = 0; at < lines.size(); ++at) {
     const std::string line = shortened(lines[at], kLineBytes) + "\n";

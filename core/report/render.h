@@ -39,6 +39,11 @@ namespace hostcheck::report {
 [[nodiscard]] std::string nagios_failure(std::string_view why);
 inline constexpr std::size_t kNagiosBytes = 4000;  // Nagios Core keeps 8191, NRPE of version 2 1023 to 16,384
 
+// The message of a Node Problem Detector condition: one line of at most kNpdBytes, the newline not counted. Its custom
+// plugin monitor cuts at max_output_length, which packaging/npd sets to that.
+[[nodiscard]] std::string as_npd(const conclude::Report& report);
+inline constexpr std::size_t kNpdBytes = 256;
+
 // JUnit XML: a suite an area, a case a check. A finding at warning or above is a failure, a check that failed an error,
 // one that could not judge or was not run is skipped, and so is one all of whose findings are set aside.
 [[nodiscard]] std::string as_junit(const conclude::Report& report);

@@ -209,6 +209,19 @@ Result<Compiled*> Database::State::compile(std::string_view query) {
   return &made->second;
 }
 
+bool is_free_name(std::string_view name) {
+  const auto fits = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; };
+  if (name.empty() || name.size() > 63 || name.front() < 'a' || name.front() > 'z') return false;
+  if (!std::all_of(name.begin(), name.end(), fits)) return false;
+  for (const std::string_view taken : {"sqlite_", "json_", "pragma_", "probe_"}) {
+    if (name.starts_with(taken)) return false;
+  }
+  for (const std::string_view taken : {"absences", "columns", "snapshot", "brought", "main", "temp", "rowid", "oid"}) {
+    if (name == taken) return false;
+  }
+  return sqlite3_keyword_check(name.data(), static_cast<int>(name.size())) == 0;
+}
+
 Database::Database(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Database::Database(Database&&) noexcept = default;
 Database& Database::operator=(Database&&) noexcept = default;

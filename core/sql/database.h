@@ -54,6 +54,10 @@ struct Answer {
 // Database for itself; whoever has one uses Database::plan.
 [[nodiscard]] Result<facts::Request> plan(std::string_view query);
 
+// Whether a new table or column may be called so: lower case letters, digits and _, a letter first, at most 63 of them;
+// no keyword of SQL and no name that SQLite, hostcheck's probes or a snapshot keep for themselves.
+[[nodiscard]] bool is_free_name(std::string_view name);
+
 // Queries on one set of facts. Read-only by construction: no writing, no ATTACH, no PRAGMA, no file functions.
 class Database {
  public:

@@ -1,6 +1,7 @@
 // A host's facts as one SQLite file: a table for each table of facts under the same name, with the same columns; and
 //   absences   what could not be read, and why
 //   columns    type, unit, source and meaning of every column, for whoever opens the file with another program
+//   brought    the tables that plugins brought; with columns it makes them known where the plugin is not installed
 //   snapshot   key and value: format, hostcheck, host, kernel, taken, observed_ms, anonymous, report (JSON)
 #pragma once
 
@@ -36,9 +37,14 @@ struct Snapshot {
 [[nodiscard]] Result<void> write_snapshot(const std::string& path, const facts::Facts& facts, SnapshotInfo info,
                                           const facts::Anonymiser* anonymiser);
 
-// Reads a file of whatever origin: nothing in it is run, and it is not written to. Tables and columns that this version
-// does not know are left out; those that the file does not have are absent. Error code invalid: no snapshot, truncated,
-// of a newer format, or a cell of another type than its column's, with the file, table and column.
+// What write_snapshot() writes, in memory.
+[[nodiscard]] Result<std::string> snapshot_bytes(const facts::Facts& facts, SnapshotInfo info,
+                                                 const facts::Anonymiser* anonymiser);
+
+// Reads a file of whatever origin: nothing in it is run, and it is not written to. Tables of plugins are made known
+// from it (facts::add_table), so a database that shall have them is opened later. Other tables and columns that this
+// version does not know are left out; those that the file does not have are absent. Error code invalid: no snapshot,
+// truncated, of a newer format, or a cell of another type than its column's, with the file, table and column.
 [[nodiscard]] Result<Snapshot> read_snapshot(const std::string& path);
 
 }  // namespace hostcheck::sql

@@ -1,17 +1,14 @@
-#include <array>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include "core/facts/probe.h"
 #include "core/sql/database.h"
 #include "core/sql/snapshot.h"
+#include "core/sql/snapshot_open.h"
 #include "core/sql/sqlite_values.h"
 
 namespace hostcheck::sql {
@@ -25,22 +22,9 @@ struct Wrong {
 class Reader {
  public:
   explicit Reader(const std::string& path) : path_(path) {
-    struct stat status {};
-    if (::stat(path.c_str(), &status) != 0) throw Wrong{errno_error(errno, "read snapshot", path)};
-    if (!S_ISREG(status.st_mode)) fail("is no file");
-    require_whole(static_cast<std::uint64_t>(status.st_size));
-    sqlite3* connection = nullptr;
-    const int code = sqlite3_open_v2(path.c_str(), &connection, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOFOLLOW, nullptr);
-    connection_.reset(connection);
-    if (code != SQLITE_OK) fail(sqlite3_errmsg(connection));
-    // The file may come from anywhere: nothing that its schema says is run.
-    sqlite3_db_config(connection, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
-    sqlite3_db_config(connection, SQLITE_DBCONFIG_ENABLE_VIEW, 0, nullptr);
-    sqlite3_db_config(connection, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
-    sqlite3_db_config(connection, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
-    sqlite3_limit(connection, SQLITE_LIMIT_LENGTH, 64 << 20);
-    each("PRAGMA cell_size_check = ON", [](sqlite3_stmt*) {});
-    each("PRAGMA mmap_size = 0", [](sqlite3_stmt*) {});
+    auto opened = open_snapshot(path);
+    if (!opened) throw Wrong{opened.error()};
+    connection_ = std::move(*opened);
     each("SELECT name FROM sqlite_schema WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'",
          [&](sqlite3_stmt* row) { tables_.insert(std::get<std::string>(value_of(row, 0))); });
   }
@@ -112,43 +96,12 @@ class Reader {
   }
 
  private:
-  // SQLite forgives a last page that is cut off; what was on it would be missing without a word.
-  void require_whole(std::uint64_t size) const {
-    std::array<unsigned char, 100> head{};
-    std::ifstream file(path_, std::ios::binary);
-    file.read(reinterpret_cast<char*>(head.data()), static_cast<std::streamsize>(head.size()));
-    if (!file) {
-      if (size == 0) fail("is empty");
-      return;  // SQLite says what it is instead
-    }
-    if (std::memcmp(head.data(), "SQLite format 3", 16) != 0) return;
-    const std::uint64_t page = (head[16] << 8U | head[17]) == 1 ? 65536U : (head[16] << 8U | head[17]);
-    const std::uint64_t pages = static_cast<std::uint64_t>(head[28]) << 24U |
-                                static_cast<std::uint64_t>(head[29]) << 16U |
-                                static_cast<std::uint64_t>(head[30]) << 8U | head[31];
-    if (pages != 0 && page * pages != size) fail(fmt::format("is cut off: {} of {} bytes", size, page * pages));
-  }
   [[noreturn]] void told() const { fail(sqlite3_errmsg(connection_.get())); }
   [[nodiscard]] facts::Value fitting(const facts::TableInfo& info, const facts::Column& column,
                                      facts::Value value) const {
-    const bool integer = std::holds_alternative<std::int64_t>(value);
-    bool fits = std::holds_alternative<std::monostate>(value);
-    switch (column.type) {
-      case facts::Type::boolean:
-        fits = fits || value == facts::Value(std::int64_t{0}) || value == facts::Value(std::int64_t{1});
-        break;
-      case facts::Type::integer:
-        fits = fits || integer;
-        break;
-      case facts::Type::real:
-        if (integer) value = static_cast<double>(std::get<std::int64_t>(value));
-        fits = fits || std::holds_alternative<double>(value);
-        break;
-      case facts::Type::text:
-        fits = fits || std::holds_alternative<std::string>(value);
-        break;
-    }
-    if (!fits)
+    const auto* integer = std::get_if<std::int64_t>(&value);
+    if (column.type == facts::Type::real && integer != nullptr) value = static_cast<double>(*integer);
+    if (!fits(column.type, facts::to_cell(value)))
       fail(fmt::format("{}.{} is {} and has another value", info.name, column.name, facts::name_of(column.type)));
     return value;
   }
@@ -177,6 +130,56 @@ ErrorCode code_named(std::string_view name) {
     if (name_of(code) == name) return code;
   }
   return ErrorCode::failed;
+}
+
+std::optional<facts::Type> type_named(std::string_view name) {
+  for (const facts::Type each : {facts::Type::boolean, facts::Type::integer, facts::Type::real, facts::Type::text}) {
+    if (facts::name_of(each) == name) return each;
+  }
+  return std::nullopt;
+}
+
+std::string text_at(sqlite3_stmt* row, int column) {
+  const facts::Value value = value_of(row, column);
+  const auto* text = std::get_if<std::string>(&value);
+  return text == nullptr ? std::string{} : *text;
+}
+
+// Makes the tables known that plugins brought on the host of the file.
+void know_brought_tables(Reader& reader) {
+  constexpr std::size_t kMostTables = 200;
+  constexpr std::size_t kMostColumns = 200;
+  if (!reader.has("brought") || !reader.has("columns")) return;
+  std::map<std::string, facts::TableInfo> tables;
+  reader.each("SELECT \"table\", plugin, meaning, compared FROM brought", [&](sqlite3_stmt* row) {
+    facts::TableInfo& made = tables[text_at(row, 0)];
+    made.name = text_at(row, 0);
+    made.brought_by = text_at(row, 1);
+    made.meaning = text_at(row, 2);
+    made.compared = value_of(row, 3) != facts::Value(std::int64_t{0});
+    if (!is_free_name(made.name) || made.brought_by.empty())
+      reader.fail("brought has a table that no plugin can bring");
+    if (tables.size() > kMostTables) reader.fail(fmt::format("has more than {} tables of plugins", kMostTables));
+  });
+  reader.each("SELECT \"table\", \"column\", type, unit, source, meaning, \"key\" FROM \"columns\"",
+              [&](sqlite3_stmt* row) {
+                const auto table = tables.find(text_at(row, 0));
+                if (table == tables.end()) return;
+                facts::Column& made = table->second.columns.emplace_back();
+                made.name = text_at(row, 1);
+                const auto type = type_named(text_at(row, 2));
+                if (!type || !is_free_name(made.name) || table->second.columns.size() > kMostColumns) {
+                  reader.fail(fmt::format("its table {} has a column that no plugin can bring", table->first));
+                }
+                made.type = *type;
+                made.unit = text_at(row, 3);
+                made.source = text_at(row, 4);
+                made.meaning = text_at(row, 5);
+                made.key = value_of(row, 6) == facts::Value(std::int64_t{1});
+              });
+  for (auto& [name, info] : tables) {
+    if (!info.columns.empty()) facts::add_table(std::move(info));
+  }
 }
 
 void read_absences(Reader& reader, facts::Facts& facts) {
@@ -213,6 +216,7 @@ Snapshot read(const std::string& path) {
   const std::int64_t observed = number_of(reader, settings, "observed_ms");
   if (observed < 0 || observed > 86'400'000) reader.fail("snapshot.observed_ms is out of range");
   snapshot.facts.observed = std::chrono::milliseconds(observed);
+  know_brought_tables(reader);
   for (const facts::TableInfo* table : facts::catalogue()) reader.read_table(*table, snapshot.facts);
   read_absences(reader, snapshot.facts);
   return snapshot;

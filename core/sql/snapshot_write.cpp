@@ -1,6 +1,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <set>
 #include <vector>
@@ -53,7 +54,9 @@ class Writer {
     run("PRAGMA journal_mode = OFF");
     run("PRAGMA synchronous = OFF");
     run("BEGIN");
-    run("CREATE TABLE \"columns\"(\"table\" TEXT, \"column\" TEXT, type TEXT, unit TEXT, source TEXT, meaning TEXT)");
+    run("CREATE TABLE \"columns\"(\"table\" TEXT, \"column\" TEXT, type TEXT, unit TEXT, source TEXT, meaning TEXT, "
+        "\"key\" INTEGER)");
+    run("CREATE TABLE brought(\"table\" TEXT PRIMARY KEY, plugin TEXT, meaning TEXT, compared INTEGER)");
     run("CREATE TABLE snapshot(key TEXT PRIMARY KEY, value)");
   }
 
@@ -67,6 +70,7 @@ class Writer {
       describe(info, column);
     }
     run(fmt::format("CREATE TABLE \"{}\"({})", info.name, columns));
+    if (!info.brought_by.empty()) describe_brought(info);
     const Statement insert = prepare(fmt::format("INSERT INTO \"{}\" VALUES({})", info.name, places));
     const auto changes = changes_of(info);
     std::string scratch;
@@ -96,11 +100,21 @@ class Writer {
     if (error_) return unexpected(*error_);
     return {};
   }
+  // The same, with the bytes of the file; for a database in memory.
+  [[nodiscard]] Result<std::string> finish_in_memory() {
+    run("COMMIT");
+    if (error_) return unexpected(*error_);
+    sqlite3_int64 size = 0;
+    const std::unique_ptr<unsigned char, void (*)(void*)> bytes(sqlite3_serialize(connection_.get(), "main", &size, 0),
+                                                                sqlite3_free);
+    if (!bytes) return unexpected(errno_error(ENOMEM, "write snapshot", path_));
+    return std::string(static_cast<const char*>(static_cast<const void*>(bytes.get())), static_cast<std::size_t>(size));
+  }
   [[nodiscard]] bool failed() const { return error_.has_value(); }
 
  private:
   void describe(const facts::TableInfo& info, const facts::Column& column) {
-    const Statement insert = prepare("INSERT INTO \"columns\" VALUES(?, ?, ?, ?, ?, ?)");
+    const Statement insert = prepare("INSERT INTO \"columns\" VALUES(?, ?, ?, ?, ?, ?, ?)");
     if (error_) return;
     int at = 0;
     for (const std::string_view text :
@@ -108,6 +122,18 @@ class Writer {
           std::string_view(column.unit), std::string_view(column.source), std::string_view(column.meaning)}) {
       check(bind_value(insert.get(), ++at, facts::text_cell(text)));
     }
+    check(bind_value(insert.get(), ++at, facts::integer_cell(column.key ? 1 : 0)));
+    step(insert.get());
+  }
+  void describe_brought(const facts::TableInfo& info) {
+    const Statement insert = prepare("INSERT INTO brought VALUES(?, ?, ?, ?)");
+    if (error_) return;
+    int at = 0;
+    for (const std::string_view text :
+         {std::string_view(info.name), std::string_view(info.brought_by), std::string_view(info.meaning)}) {
+      check(bind_value(insert.get(), ++at, facts::text_cell(text)));
+    }
+    check(bind_value(insert.get(), ++at, facts::integer_cell(info.compared ? 1 : 0)));
     step(insert.get());
   }
   // One for each column; empty where nothing is to be hidden.
@@ -157,9 +183,8 @@ class Writer {
   std::optional<Error> error_;
 };
 
-Result<void> write_file(const std::string& path, const facts::Facts& facts, const SnapshotInfo& info,
-                        const facts::Anonymiser* anonymiser) {
-  Writer writer(path, anonymiser);
+void write_all(Writer& writer, const facts::Facts& facts, const SnapshotInfo& info,
+               const facts::Anonymiser* anonymiser) {
   for (const facts::TableInfo* table : facts::catalogue()) {
     if (writer.failed()) break;
     if (const facts::TableData* data = facts.find(table->name)) writer.add_table(*data);
@@ -174,6 +199,12 @@ Result<void> write_file(const std::string& path, const facts::Facts& facts, cons
   writer.add_fact("observed_ms", static_cast<std::int64_t>(facts.observed.count()));
   writer.add_fact("anonymous", static_cast<std::int64_t>(info.anonymous ? 1 : 0));
   writer.add_fact("report", info.report.empty() ? facts::Value{} : facts::Value(info.report));
+}
+
+Result<void> write_file(const std::string& path, const facts::Facts& facts, const SnapshotInfo& info,
+                        const facts::Anonymiser* anonymiser) {
+  Writer writer(path, anonymiser);
+  write_all(writer, facts, info, anonymiser);
   return writer.finish();
 }
 
@@ -193,6 +224,13 @@ Result<void> write_snapshot(const std::string& path, const facts::Facts& facts, 
   }
   if (!written) ::unlink(beside.c_str());
   return written;
+}
+
+Result<std::string> snapshot_bytes(const facts::Facts& facts, SnapshotInfo info, const facts::Anonymiser* anonymiser) {
+  info.anonymous = anonymiser != nullptr;
+  Writer writer(":memory:", anonymiser);
+  write_all(writer, facts, info, anonymiser);
+  return writer.finish_in_memory();
 }
 
 }  // namespace hostcheck::sql

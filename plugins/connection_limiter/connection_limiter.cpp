@@ -81,6 +81,11 @@ std::string_view limiter_of(const Connection& each, const Thresholds& least) {
   return {};
 }
 
+// Its word in the table connection_limits.
+std::string_view word_of(std::string_view id) {
+  return id == kWindow ? "receive_window" : id == kBuffer ? "send_buffer" : id == kLoss ? "loss" : "none";
+}
+
 void exclude(hostcheck::Finding& found, std::string_view id, const Group& group) {
   if (id != kWindow) {
     found.excluded(kWindow,
@@ -164,10 +169,19 @@ void check(const hostcheck::Input& input, hostcheck::Output& output) {
                                                                   {"mss", &Connection::mss}});
   for (const Connection& each : connections) {
     const std::string_view id = limiter_of(each, least);
-    if (!id.empty()) groups[{each.netns, each.remote, id}].add(each);
+    groups[{each.netns, each.remote, id}].add(each);
   }
   for (const auto& [key, group] : groups) {
     const auto& [netns, remote, id] = key;
+    output.row("connection_limits", {{"netns", netns},
+                                     {"remote", remote},
+                                     {"limiter", word_of(id)},
+                                     {"connections", group.connections},
+                                     {"waited_window_percent", group.percent(group.window_us)},
+                                     {"waited_buffer_percent", group.percent(group.buffer_us)},
+                                     {"lost_percent", group.lost_percent()},
+                                     {"round_trip_ms", group.rtts == 0 ? hostcheck::Value() : group.rtt_ms()}});
+    if (id.empty()) continue;
     const bool far = group.rtt_ms() >= least.far_ms;
     hostcheck::Finding found(id);
     found.subject("netns", netns).subject("remote", remote);

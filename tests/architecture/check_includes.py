@@ -18,7 +18,8 @@ MAY_INCLUDE = {
     "plugin": {"base", "facts", "sql", "checks"},
     "conclude": {"base", "facts", "kernel", "gather", "observe", "probe", "sql", "checks", "plugin"},
     "report": {"base", "facts", "checks", "conclude"},
-    "cli": {"base", "facts", "kernel", "gather", "observe", "probe", "sql", "checks", "plugin", "conclude", "report"},
+    "fleet": {"base", "facts", "sql"},
+    "cli": {"base", "facts", "kernel", "gather", "observe", "probe", "sql", "checks", "plugin", "conclude", "report", "fleet"},
 }
 # Headers through which one talks to the kernel's tables, and the only rooms that may.
 KERNEL_HEADER = re.compile(
@@ -30,8 +31,10 @@ LIBRARY_ROOMS = [
     (re.compile(r"^sqlite3\.h$"), {"sql"}),
     (re.compile(r"^toml\+\+/"), {"checks", "cli", "plugin"}),
     (re.compile(r"^CLI/"), {"cli"}),
-    (re.compile(r"^nlohmann/"), {"report", "cli"}),
+    (re.compile(r"^nlohmann/"), {"report", "fleet", "cli"}),
+    (re.compile(r"^zstd\.h$"), {"report"}),
     (re.compile(r"^bpf/"), {"kernel", "observe"}),
+    (re.compile(r"^libpq"), {"fleet"}),
     (re.compile(r"^asio"), {"probe"}),
 ]
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')

@@ -76,7 +76,12 @@ class Observer:
 
 
 class Bpftrace:
-    """A one-liner; it finds the tracepoints in file systems that are mounted for it alone."""
+    """A one-liner; it finds the tracepoints in file systems that are mounted for it alone where they are not."""
+
+    START = """for each in tracefs:/sys/kernel/tracing debugfs:/sys/kernel/debug; do
+        mountpoint -q "${each#*:}" || mount -t "${each%:*}" none "${each#*:}" || exit
+    done
+    exec bpftrace -e "$0\""""
 
     def __init__(self, name, script):
         self.name, self.script = "bpftrace " + name, script
@@ -86,9 +91,8 @@ class Bpftrace:
     def on(self):
         start = time.monotonic()
         self.process = subprocess.Popen(
-            ["unshare", "--mount", "sh", "-c",
-             "mount -t tracefs none /sys/kernel/tracing && mount -t debugfs none /sys/kernel/debug && exec bpftrace -e \"$0\"",
-             self.script + " " + WATCHED], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            ["unshare", "--mount", "sh", "-c", self.START, self.script + " " + WATCHED],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for line in self.process.stdout:
             if line == "on\n":
                 self.switch_ms.append((time.monotonic() - start) * 1000)
@@ -139,34 +143,83 @@ class Nobody:
 
 
 class Traffic:
-    def __init__(self, bench, server, client):
-        self.bench, self.server, self.client = bench, server, client
-        self.milliseconds = 100 if bench.share > 1 else 400
+    """One load that goes on while watchers come and go. Its ends are pinned, each to a processor of its own: what is measured
+    next to each other differs by the watcher, and not by new connections and where they happen to be served.
 
-    def run(self, load, watcher=None):
-        """Units in a microsecond that passed; with --cpu in one of both ends' processor time, less the part of the
-        machine's that the watcher took meanwhile."""
-        before = busy_us(watcher.pid()) if watcher else 0
-        out = support.run(self.bench.tool("traffic"), load, self.server.name, self.client.name, ADDRESS, self.milliseconds)
-        units, passed, busy = [int(word) for word in out.split()]
-        if not self.bench.clock:
-            return units / passed
-        taken = busy_us(watcher.pid()) - before if watcher else 0
-        return units / busy * (1 - taken / (passed * os.cpu_count()))
+    A window's rate is the median of its slices, so that a slice in which something else had the processor says nothing. Each
+    slice is longer than the time between two samples of the observation, and so has what a sample costs in it."""
 
-    def share_left(self, load, watcher, rounds):
-        """Median over the rounds of throughput while watched, each against the unwatched runs before and after it."""
-        shares = []
-        self.run(load)
-        before = self.run(load)
-        for _ in range(rounds):
-            watcher.on()
-            watched = self.run(load, watcher)
-            watcher.off()
-            after = self.run(load)
-            shares.append(watched / ((before + after) / 2))
-            before = after
-        return statistics.median(shares), before
+    SLICE_S = 0.1
+
+    def __init__(self, bench, load, server, client):
+        self.clock = bench.clock
+        self.slices = 1 if bench.share > 1 else 4
+        self.process = subprocess.Popen([bench.tool("traffic"), load, server.name, client.name, ADDRESS],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.window()  # until the connection has found its own window
+
+    def counters(self):
+        """Units, microseconds, microseconds of both ends on a processor, so far."""
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit("bench: the traffic has ended")
+        return [int(word) for word in line.split()]
+
+    def window(self, watcher=None):
+        """Units in a microsecond of the next slices, and the share of a processor that the watcher itself had meanwhile;
+        with --cpu in one of both ends' processor time, less the part of the machine's that the watcher took."""
+        points = [self.counters()]
+        taken = -busy_us(watcher.pid()) if watcher else 0
+        for _ in range(self.slices):
+            time.sleep(self.SLICE_S)
+            points.append(self.counters())
+        taken += busy_us(watcher.pid()) if watcher else 0
+        taken /= points[-1][1] - points[0][1]
+        steps = [[now - then for now, then in zip(point, before)] for before, point in zip(points, points[1:])]
+        rate = statistics.median(units / (busy if self.clock else passed) for units, passed, busy in steps)
+        return rate * (1 - taken / os.cpu_count()) if self.clock else rate, taken
+
+    def switch(self, to):
+        """Loading, attaching and giving back are no part of a window: it begins when the kernel has done with them."""
+        to()
+        time.sleep(0.05)
+
+    def shares_left(self, watcher, blocks):
+        """Throughput while watched, each window against its unwatched neighbour: off, on, on, off and again, so that what
+        slowly changes weighs on both alike. The unwatched rate, and the watcher's own time as a share of a processor."""
+        shares, unwatched, taken = [], [], []
+        for _ in range(blocks):
+            before, _ = self.window()
+            self.switch(watcher.on)
+            watched = [self.window(watcher), self.window(watcher)]
+            self.switch(watcher.off)
+            after, _ = self.window()
+            shares += [watched[0][0] / before, watched[1][0] / after]
+            unwatched += [before, after]
+            taken += [own for _, own in watched]
+        return shares, statistics.median(unwatched), statistics.mean(taken)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.process.stdin.close()
+        self.process.wait(timeout=30)
+        self.process.stdout.close()
+
+
+def interval(values):
+    """The median's 95 % interval by ranks: a median lies so far from the middle of a sample by chance alone."""
+    ordered = sorted(values)
+    reach = int((len(ordered) - 1.96 * len(ordered) ** 0.5) / 2)
+    low = max(0, reach - 1)
+    return ordered[low], ordered[-1 - low]
+
+
+def with_interval(values):
+    return "%.3f (%.3f to %.3f)" % (statistics.median(values), *interval(values))
 
 
 def cable():
@@ -182,49 +235,53 @@ def print_costs(load, name, costs):
         print("    %-8s %-28s %-26s %9d events %6.0f ns each" % (load, name, program, runs, nanoseconds))
 
 
-def hostcheck_figures(bench, traffic, rounds):
-    observer = Observer(bench.tool("observer"), traffic.server)
+def hostcheck_figures(bench, server, client, blocks):
+    observer = Observer(bench.tool("observer"), server)
     for load, words, least in LOADS:
-        noise, _ = traffic.share_left(load, Nobody(), rounds)
-        print("  %-44s %9.2f       the same with nothing switched on" % (words + ", of unwatched", noise))
-        share, rate = traffic.share_left(load, observer, rounds)
+        with Traffic(bench, load, server, client) as traffic:
+            noise, _, _ = traffic.shares_left(Nobody(), blocks)
+            shares, rate, taken = traffic.shares_left(observer, blocks)
+        print("  %-44s %s   the same with nothing switched on" % (words + ", of unwatched", with_interval(noise)))
         unit = "%.1f Gbit/s" % (rate * 8 / 1000) if load == "bulk" else "%.0f connections/s" % (rate * 1e6)
-        bench.target(words + ", observed, of unwatched", share, "", least, unit, at_least=True)
+        low, high = interval(shares)
+        note = "%s; %s%s" % (unit, with_interval(shares), ", with the target in it" if low < least < high else "")
+        bench.target(words + ", observed, of unwatched", statistics.median(shares), "", least, note, at_least=True)
+        print("  %-44s %9.4f       of a processor, in that" % ("hostcheck's own time", taken))
     bench.target("attach and detach together, median", statistics.median(observer.switch_ms), "ms", SWITCH_MS)
     print("  programs loaded and verified before that in %.0f ms, %.0f ms of them on a processor"
           % (statistics.median(observer.load_ms), statistics.median(observer.load_busy_ms)))
     observer.close()
-    observer = Observer(bench.tool("observer"), traffic.server, "costs")
+    observer = Observer(bench.tool("observer"), server, "costs")
     for load, _, _ in LOADS:
-        observer.on()
-        traffic.run(load)
-        observer.off()
+        with Traffic(bench, load, server, client) as traffic:
+            observer.on()
+            traffic.window()
+            observer.off()
         print_costs(load, "hostcheck", observer.costs())
     observer.close()
 
 
-def bpftrace_figures(bench, traffic, rounds):
+def bpftrace_figures(bench, server, client, blocks):
     if not shutil.which("bpftrace"):
         print("  bpftrace: not installed")
         return
-    statistics_on = subprocess.Popen([bench.tool("observer"), "statistics"], stdin=subprocess.PIPE)
     for name, script in ONE_LINERS:
         watcher = Bpftrace(name, script)
         try:
             for load, words, _ in LOADS:
-                share, _ = traffic.share_left(load, watcher, rounds)
-                print("  %-44s %9.2f       %s" % (words + ", of unwatched", share, watcher.name))
-                watcher.on()
-                traffic.run(load)
-                print_costs(load, watcher.name, watcher.costs())
-                watcher.off()
+                with Traffic(bench, load, server, client) as traffic:
+                    shares, _, _ = traffic.shares_left(watcher, blocks)
+                    print("  %-44s %s   %s" % (words + ", of unwatched", with_interval(shares), watcher.name))
+                    with subprocess.Popen([bench.tool("observer"), "statistics"], stdin=subprocess.PIPE):
+                        watcher.on()
+                        traffic.window()
+                        print_costs(load, watcher.name, watcher.costs())
+                        watcher.off()
             print("  %-44s %9.0f ms    %s" % ("start until it watches, and end", statistics.median(watcher.switch_ms), watcher.name))
         except OSError as error:
             print("  %s: does not run here: %s" % (watcher.name, error))
         finally:
             watcher.close()
-    statistics_on.stdin.close()
-    statistics_on.wait(timeout=30)
 
 
 def tcpdrop():
@@ -247,11 +304,11 @@ def tcpdrop():
 
 def figures(bench):
     smoke = bench.share > 1
-    print("observation of a veth pair, %s" % ("the processors' time" if bench.clock else "the time that passes"))
+    print("observation of a veth pair, %s; medians with their 95 %% intervals"
+          % ("the processors' time" if bench.clock else "the time that passes"))
     server, client = cable()
     with server, client:
-        traffic = Traffic(bench, server, client)
-        hostcheck_figures(bench, traffic, 1 if smoke else max(9, bench.runs))
+        hostcheck_figures(bench, server, client, 1 if smoke else max(9, bench.runs))
         if not smoke:
-            bpftrace_figures(bench, traffic, 5)
+            bpftrace_figures(bench, server, client, 5)
             tcpdrop()

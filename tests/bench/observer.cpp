@@ -74,8 +74,7 @@ int observe_window(const kernel::NetnsInfo& netns) {
   std::atomic<bool> over = false;
   std::thread sampler([&] {
     while (!over.load()) {
-      std::this_thread::sleep_for(observe::kSampleEvery);
-      observation.sample();
+      std::this_thread::sleep_for(observation.sample());
     }
   });
   std::string line;

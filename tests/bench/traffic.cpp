@@ -1,10 +1,10 @@
 // Load between two network namespaces, for the benchmark of the observation.
-//   traffic bulk|connect SERVER_NETNS CLIENT_NETNS ADDRESS MILLISECONDS
+//   traffic bulk|connect SERVER_NETNS CLIENT_NETNS ADDRESS
 // bulk: one TCP connection, the client sends as fast as it can. connect: the client connects as often as it can, the
-// server closes at once. Both ends are threads of this process, ADDRESS is the server's. Prints: units (bytes or
-// connections), microseconds that passed, microseconds on a processor of both ends, what the kernel does for them in
-// their own context among it.
-#include <array>
+// server closes at once. Both ends are threads of this process, ADDRESS is the server's. It goes on until standard
+// input ends. Each line there is answered by what has come to pass so far: units (bytes received, or connections),
+// microseconds, microseconds on a processor of both ends, what the kernel does for them in their own context among it.
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
@@ -18,6 +18,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -27,6 +28,12 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr std::uint16_t kPort = 5001;
 constexpr std::size_t kChunk = 256 * 1024;
+
+// What both ends share with the thread that tells of it.
+struct Progress {
+  std::atomic<unsigned long> units = 0;
+  std::atomic<bool> over = false;
+};
 
 [[noreturn]] void fail(const char* what) {
   std::perror(what);
@@ -67,14 +74,23 @@ sockaddr_in address_of(const char* text) {
   return address;
 }
 
-int connected(const sockaddr_in& server) {
+// A socket with the congestion control that every kernel has. One that paces (bbr) keeps to its own idea of the link.
+int tcp_socket() {
+  constexpr std::string_view kCongestion = "reno";
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0 || connect(fd, reinterpret_cast<const sockaddr*>(&server), sizeof server) != 0) fail("connect");
+  if (fd < 0) fail("socket");
+  if (setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, kCongestion.data(), kCongestion.size()) != 0) fail("TCP_CONGESTION");
+  return fd;
+}
+
+int connected(const sockaddr_in& server) {
+  const int fd = tcp_socket();
+  if (connect(fd, reinterpret_cast<const sockaddr*>(&server), sizeof server) != 0) fail("connect");
   return fd;
 }
 
 int listening(const sockaddr_in& address) {
-  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int fd = tcp_socket();
   const int one = 1;
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
   if (bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 || listen(fd, 4096) != 0) {
@@ -84,26 +100,23 @@ int listening(const sockaddr_in& address) {
 }
 
 // Takes one connection and all that comes on it.
-void drain(int listener) {
+void receive_bulk(int listener, Progress& progress) {
   std::vector<char> buffer(kChunk);
   const int fd = accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
   if (fd < 0) fail("accept");
-  while (recv(fd, buffer.data(), buffer.size(), 0) > 0) {
+  for (ssize_t got = 0; (got = recv(fd, buffer.data(), buffer.size(), 0)) > 0;) {
+    progress.units += static_cast<unsigned long>(got);
   }
   close(fd);
 }
 
-unsigned long send_bulk(const sockaddr_in& server, Clock::time_point end) {
+void send_bulk(const sockaddr_in& server, const Progress& progress) {
   const std::vector<char> buffer(kChunk, 'x');
   const int fd = connected(server);
-  unsigned long bytes = 0;
-  while (Clock::now() < end) {
-    const ssize_t sent = send(fd, buffer.data(), buffer.size(), MSG_NOSIGNAL);
-    if (sent < 0) fail("send");
-    bytes += static_cast<unsigned long>(sent);
+  while (!progress.over) {
+    if (send(fd, buffer.data(), buffer.size(), MSG_NOSIGNAL) < 0) fail("send");
   }
   close(fd);
-  return bytes;
 }
 
 // Closes each connection as it comes, until the listener is shut down. The server closes first, so that no port of the
@@ -117,46 +130,60 @@ void close_all(int listener) {
   }
 }
 
-unsigned long connect_often(const sockaddr_in& server, Clock::time_point end) {
-  unsigned long count = 0;
-  while (Clock::now() < end) {
+void connect_often(const sockaddr_in& server, Progress& progress) {
+  while (!progress.over) {
     const int fd = connected(server);
     char byte = 0;
     if (recv(fd, &byte, 1, 0) != 0) fail("receive");
     close(fd);
-    ++count;
+    ++progress.units;
   }
-  return count;
+}
+
+void answer_until_end(const Progress& progress) {
+  const auto start = Clock::now();
+  while (std::getchar() != EOF) {
+    const unsigned long units = progress.units;
+    const auto passed = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start);
+    std::printf("%lu %ld %ld\n", units, static_cast<long>(passed.count()), busy_us());
+    std::fflush(stdout);
+  }
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::string_view what = argc == 6 ? argv[1] : "";
-  if (what != "bulk" && what != "connect") {
-    std::fprintf(stderr, "usage: traffic bulk|connect SERVER_NETNS CLIENT_NETNS ADDRESS MILLISECONDS\n");
+  const std::string_view what = argc == 5 ? argv[1] : "";
+  const bool bulk = what == "bulk";
+  if (!bulk && what != "connect") {
+    std::fprintf(stderr, "usage: traffic bulk|connect SERVER_NETNS CLIENT_NETNS ADDRESS\n");
     return 64;
   }
   const sockaddr_in server = address_of(argv[4]);
-  const auto span = std::chrono::milliseconds(std::atol(argv[5]));
+  Progress progress;
   enter(argv[2]);
   const int listener = listening(server);
   std::thread taker([&] {
     stay_on(0);
-    if (what == "bulk") {
-      drain(listener);
+    if (bulk) {
+      receive_bulk(listener, progress);
     } else {
       close_all(listener);
     }
   });
-  enter(argv[3]);
-  stay_on(1);
-  const auto start = Clock::now();
-  const long busy_start = busy_us();
-  const unsigned long units = what == "bulk" ? send_bulk(server, start + span) : connect_often(server, start + span);
+  std::thread giver([&] {
+    enter(argv[3]);
+    stay_on(1);
+    if (bulk) {
+      send_bulk(server, progress);
+    } else {
+      connect_often(server, progress);
+    }
+  });
+  answer_until_end(progress);
+  progress.over = true;
+  giver.join();
   shutdown(listener, SHUT_RDWR);
   taker.join();
-  const auto passed = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start);
-  std::printf("%lu %ld %ld\n", units, static_cast<long>(passed.count()), busy_us() - busy_start);
   return 0;
 }

@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import subprocess
 import tempfile
 import unittest
@@ -11,6 +12,7 @@ import support
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 RULES = os.path.join(ROOT, "packaging", "prometheus")
+DASHBOARD = os.path.join(ROOT, "packaging", "grafana", "hostcheck.json")
 PROGRAMS = os.environ["HOSTCHECK_CONSUMERS"] + "/usr/bin/"
 PROMTOOL = PROGRAMS + "promtool"
 
@@ -42,6 +44,17 @@ class Rules(unittest.TestCase):
             self.assertRegex(tests, r"alertname: %s\n\s+exp_alerts:\n" % alert)
 
 
+def dashboard_queries():
+    """Each PromQL expression of the Grafana dashboard, with what Grafana puts in for the variables."""
+    with open(DASHBOARD, encoding="utf-8") as file:
+        dashboard = json.load(file)
+    queries = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    for variable in dashboard["templating"]["list"]:
+        label = re.match(r"label_values\((.+), ", variable["query"]["query"]) if variable["type"] == "query" else None
+        queries += [label.group(1)] if label else []
+    return [query.replace("$instance", ".*") for query in queries]
+
+
 class Scrape(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -59,10 +72,13 @@ class Scrape(unittest.TestCase):
         with open(self.textfile, encoding="utf-8") as file:
             return file.read()
 
+    def promtool(self, expression):
+        return subprocess.run(["ip", "netns", "exec", self.netns.name, PROMTOOL, "query", "instant", "--format=json",
+                               "http://127.0.0.1:9090", expression], capture_output=True, text=True, timeout=30)
+
     def ask(self, expression):
         """Values of an instant query by their labels; {} while Prometheus does not answer."""
-        done = subprocess.run(["ip", "netns", "exec", self.netns.name, PROMTOOL, "query", "instant", "--format=json",
-                               "http://127.0.0.1:9090", expression], capture_output=True, text=True, timeout=30)
+        done = self.promtool(expression)
         if done.returncode != 0:
             return {}
         return {tuple(sorted((name, value) for name, value in each["metric"].items() if not name.startswith("__"))):
@@ -105,6 +121,21 @@ class Scrape(unittest.TestCase):
         self.assertIn(("tcp.window_scaling_disabled", "pending"),
                       [(dict(labels)["id"], dict(labels)["alertstate"]) for labels in alerts])
         self.assertIn('hostcheck_findings{id="tcp.window_scaling_disabled"', text)
+        self.judge_dashboard(text)
+
+    def judge_dashboard(self, text):
+        """Grafana's queries are taken by Prometheus, and ask for metrics that hostcheck writes."""
+        written = set(re.findall(r"^# TYPE (\S+) ", text, re.MULTILINE))
+        queries = dashboard_queries()
+        self.assertGreater(len(queries), 10)
+        for query in queries:
+            names = set(re.findall(r"\bhostcheck_\w+", query))
+            self.assertTrue(names and names <= written, query)
+            self.assertNotIn("$", query)
+            done = self.promtool(query)
+            self.assertEqual(done.returncode, 0, query + "\n" + done.stderr)
+        wrong, = self.ask('sum(hostcheck_verdict{verdict="warning",instance=~".*"})').values()
+        self.assertEqual(wrong, 1)
 
 
 if __name__ == "__main__":

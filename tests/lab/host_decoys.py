@@ -98,7 +98,7 @@ def docker_like(scene):
     scene.quiet(host, *boxes)
 
 
-@decoy(families=BOTH, quick=True)
+@decoy(families=BOTH, quick=True, alone=True)
 def busy_and_healthy(scene):
     """a server at nine tenths of a core that keeps up with its clients"""
     scene.pair()

@@ -38,7 +38,7 @@ class Scenario:
     status: str
     effects: tuple  # ids that may stand beside it
     families: tuple
-    alone: bool  # touches, or is disturbed in, what the kernel has only once
+    alone: bool  # touches, or is disturbed in, what the machine has only once
     quick: bool
     run: types.FunctionType
 

@@ -5,9 +5,11 @@ import ctypes
 import functools
 import json
 import os
+import signal
 import socket
 import struct
 import subprocess
+import time
 import unittest
 
 import support
@@ -109,12 +111,13 @@ def raw_socket(family, netns):
 
 
 class Watch:
-    """facts_dump in a namespace; what happens from here on is in the window."""
+    """facts_dump in a namespace; what happens from here on until result() is called is in the window, however long it takes,
+    and what happens in window_ms in any case."""
 
     def __init__(self, netns, *tables, window_ms=1500):
         name = netns if isinstance(netns, str) else netns.name
-        self.process = subprocess.Popen([support.FACTS_DUMP, "--netns", name, "--observe", str(window_ms), *tables],
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen([support.FACTS_DUMP, "--netns", name, "--observe", str(window_ms), "--until-eof", *tables],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         wait_for(self.attached, "programs attached", 30)
 
     def attached(self):
@@ -139,6 +142,28 @@ class Watch:
         if self.process.returncode != 0:
             raise AssertionError(errors)
         return json.loads(out)
+
+
+class Run:
+    """hostcheck run in a namespace, once it watches; what happens from here on until report() is called is in its window,
+    however long it takes, and what happens in least_ms in any case."""
+
+    def __init__(self, test, netns, least_ms=2500):
+        self.process = subprocess.Popen([support.HOSTCHECK, "run", "--netns", netns.name, "--observe", "60s", "--budget", "90s",
+                                         "--probe", "off", "--format", "json"], stdout=subprocess.PIPE, text=True)
+        test.addCleanup(self.process.stdout.close)
+        test.addCleanup(self.process.kill)
+        self.pid = self.process.pid
+        wait_for(lambda: Watch.links_of(self.pid) >= LINKS, "the window", 30)
+        self.enough = time.monotonic() + least_ms / 1000
+
+    def poll(self):
+        return self.process.poll()
+
+    def report(self):
+        time.sleep(max(0.0, self.enough - time.monotonic()))
+        self.process.send_signal(signal.SIGINT)  # ends the window, not the report
+        return json.loads(self.process.communicate(timeout=60)[0])
 
 
 def sockets(netns, family, state, port=PORT):
@@ -241,7 +266,7 @@ class Lab(unittest.TestCase):
 
     def send_and_stop(self, family, count, told, port=PORT, source=None):
         """That many connects without an answer, which end when each has sent its SYN twice; how many SYNs came then. So
-        what counts them afterwards counts what was in the window, which has to be a second longer."""
+        what counts them afterwards counts what was in the window."""
         clients = family.connects(self.client, port, count, source)
         try:
             return wait_for(lambda: told() >= 2 * count and told(), "every SYN and its repetition")

@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
 
@@ -152,11 +153,51 @@ for _signal in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
     signal.signal(_signal, lambda number, _frame: sys.exit(128 + number))
 
 
-def main():
-    """Runs the file's tests; a file of which every test was skipped is skipped."""
+def main(at_once=1):
+    """Runs the file's tests; a file of which every test was skipped is skipped. at_once: so many at a time, each in a process
+    of its own; for a file that mostly waits, and that judges nothing of which the machine has one."""
+    if at_once > 1 and len(sys.argv) == 1:
+        sys.exit(_each_apart(at_once))
     program = unittest.main(module="__main__", exit=False, verbosity=2)
     result = program.result
     _remove_all()
     if not result.wasSuccessful():
         sys.exit(1)
     sys.exit(SKIP if result.testsRun > 0 and len(result.skipped) == result.testsRun else 0)
+
+
+def _each_apart(at_once):
+    """The exit status of all tests of the file, of which each is run by this file with its name."""
+    names, suites = [], [unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"])]
+    for suite in suites:
+        for each in suite:
+            if isinstance(each, unittest.TestSuite):
+                suites.append(each)
+            else:
+                names.append(each.id().removeprefix("__main__."))
+    under_way = {}
+    statuses = []
+    waiting = list(names)
+    try:
+        while waiting or under_way:
+            while waiting and len(under_way) < at_once:
+                name = waiting.pop(0)
+                output = tempfile.TemporaryFile("w+")
+                process = subprocess.Popen([sys.executable, "-B", sys.argv[0], name], stdout=output, stderr=subprocess.STDOUT)
+                under_way[process.pid] = process, output
+            done = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
+            process, output = under_way.pop(done.si_pid)
+            statuses.append(process.wait())
+            with output:
+                output.seek(0)
+                print(output.read(), flush=True)
+    finally:
+        for process, output in under_way.values():
+            process.terminate()
+            process.wait()
+            output.close()
+    print("%d tests, %d at a time: %d failed, %d skipped" % (len(names), at_once, sum(each not in (0, SKIP) for each in statuses),
+                                                            statuses.count(SKIP)))
+    if any(each not in (0, SKIP) for each in statuses):
+        return 1
+    return SKIP if set(statuses) == {SKIP} else 0

@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import re
+import select
 import shutil
 import signal
 import stat
@@ -89,7 +90,7 @@ class Usage(unittest.TestCase):
         self.refused("rum", say="did you mean 'run'?")
         self.refused("run", "--obsrve", "1s", say="did you mean '--observe'?")
         self.refused("run", "--format", "jsn", say="did you mean 'json'?")
-        self.refused("run", "--format", "xml", say="one of text, json, ndjson, prometheus, nagios, junit, html")
+        self.refused("run", "--format", "xml", say="one of text, json, ndjson, prometheus, nagios, npd, junit, html")
         self.refused("run", "--only", "tcp.window_scaling_disable", say="did you mean 'tcp.window_scaling_disabled'?")
         self.refused("run", "--area", "tpc", say="did you mean 'tcp'?")
         self.refused("run", "--set", "tcp.retransmissions_hig.x=1", say="did you mean 'tcp.retransmissions_high'?")
@@ -158,12 +159,36 @@ class Usage(unittest.TestCase):
         self.assertEqual(hostcheck().returncode, 64)
         self.assertRegex(hostcheck("--version").stdout, r"^hostcheck \d+\.\d+\.\d+\n$")
 
-    def test_completion_is_a_script(self):
-        for shell in ("bash", "zsh"):
-            text = hostcheck("completion", shell).stdout
-            self.assertIn("--observe", text)
-            done = subprocess.run(["bash", "-n"], input=text, text=True, capture_output=True)
-            self.assertEqual(done.returncode, 0, done.stderr)
+    def test_bash_completes(self):
+        script = """PATH=$1:$PATH; source <(hostcheck completion bash)
+            for line in "hostcheck ru" "hostcheck run --obs" "hostcheck run --format js" "hostcheck explain tcp.window_sc"; do
+              COMP_WORDS=($line); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _hostcheck; echo "${COMPREPLY[@]}"
+            done"""
+        done = subprocess.run(["bash", "-euc", script, "bash", os.path.dirname(os.path.abspath(H))], capture_output=True, text=True, timeout=60)
+        self.assertEqual((done.stdout.split(), done.stderr), (["run", "--observe", "json", "tcp.window_scaling_disabled"], ""))
+
+    def test_zsh_completes_the_first_time_too(self):
+        with tempfile.TemporaryDirectory(prefix="hc-zsh-") as folder:
+            with open(os.path.join(folder, "_hostcheck"), "w", encoding="utf-8") as file:
+                file.write(hostcheck("completion", "zsh").stdout)
+            main, other = pty.openpty()
+            shell = subprocess.Popen(["zsh", "-f", "-i"], stdin=other, stdout=other, stderr=other, start_new_session=True,
+                                     env=dict(os.environ, TERM="dumb", PATH=os.path.dirname(os.path.abspath(H)) + ":" + os.environ["PATH"]))
+            os.close(other)
+            self.addCleanup(os.close, main)
+            self.addCleanup(shell.wait)
+            self.addCleanup(shell.kill)
+
+            def answered(typed, words):
+                os.write(main, typed.encode())
+                text = ""
+                while words not in text:
+                    self.assertTrue(select.select([main], [], [], 20)[0], "%r is answered with %r" % (typed, text))
+                    text += os.read(main, 65536).decode()
+
+            answered("fpath=(%s $fpath); autoload -Uz compinit; compinit -u -D; echo th\"\"ere\n" % folder, "there")
+            answered("hostcheck comp\t", "completion")
+            answered("\x15hostcheck run --format js\t", "json")
 
 
 class Configuration(unittest.TestCase):
@@ -567,4 +592,5 @@ class OrdinaryUser(unittest.TestCase):
 
 
 if __name__ == "__main__":
+    support.need_programs("bash", "zsh")
     support.main()

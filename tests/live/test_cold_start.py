@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""A fleet's catalogue starts fast: 200 rules and 20 plugins cost at most 25 ms more than none.
+"""A fleet's catalogue starts fast: 200 rules and 20 plugins cost at most 25 ms more than none, where the plugins have nothing
+to look into, and where all of them start, each in its process, and each has a finding.
 
-What is compared is the processor time of whole runs that gather the same, the fastest of several: on a machine that does
-other work the time that passes says more about that work.
+What is compared is whole runs that gather the same: the time that passes, which is what a cold start costs whoever waits for
+it; where no plugin has anything to do, as on most healthy hosts, the time of all processors too. Of several runs in turns the
+fastest counts, since on a machine that does other work the others say more about that work.
 """
 
 import json
@@ -11,6 +13,7 @@ import resource
 import shutil
 import subprocess
 import tempfile
+import time
 import unittest
 
 import support
@@ -21,7 +24,7 @@ SANITIZED = os.environ.get("HOSTCHECK_SANITIZED") in ("ON", "1")
 RULES = 200
 PLUGINS = 20
 LIMIT_MS = 25
-ROUNDS = 15
+ROUNDS = 30
 
 RULE = """id       = "kernel.fault_{0}"
 title    = "A fault of a fleet's own"
@@ -47,13 +50,16 @@ expect = [{{ status = "confirmed" }}]
 
 
 def milliseconds(command):
-    """User and system time of the command and its children."""
+    """Processor time of the command and its children, time that passed, and what it printed."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    start = time.monotonic()
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    passed = time.monotonic() - start
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode not in (0, 1, 2, 3):
         raise AssertionError(done.stderr)
-    return 1000 * (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime), done.stdout
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return 1000 * used, 1000 * passed, done.stdout
 
 
 class ColdStart(unittest.TestCase):
@@ -74,49 +80,53 @@ class ColdStart(unittest.TestCase):
         with open(os.path.join(self.folder, "no_rules", "kernel", "fault_0.toml"), "w") as file:
             file.write(RULE.format(0))
 
-    def plugins(self, idle):
+    def plugins(self, idle=False):
+        """Twenty plugins of one code, which takes the name of the folder that it lies in."""
         folder = os.path.join(self.folder, "plugins")
         shutil.rmtree(folder)
         os.mkdir(folder)
-        with open(os.path.join(FIXTURES, "well", "plugin.toml")) as file:
+        with open(os.path.join(FIXTURES, "fleet", "plugin.toml")) as file:
             text = file.read()
         if idle:  # as most plugins on a healthy host: nothing of what they look into is there
             text = text.replace('query = "SELECT name, kernel FROM host"',
                                 'needed = true\nquery = "SELECT name, kernel FROM host WHERE name IS NULL"')
         for number in range(PLUGINS):
-            name = "well" if number == 0 else "well%d" % number
+            name = "fleet%d" % number
             os.mkdir(os.path.join(folder, name))
-            shutil.copy(os.path.join(FIXTURES, "well", "plugin.so"), os.path.join(folder, name))
+            shutil.copy(os.path.join(FIXTURES, "fleet", "plugin.so"), os.path.join(folder, name))
             with open(os.path.join(folder, name, "plugin.toml"), "w") as file:
-                file.write(text.replace('"well"', '"%s"' % name).replace("fixture_well", "fixture_" + name)
-                           .replace("level_well", "level_" + name))
+                file.write(text.replace("fleet", name))
 
-    def fastest(self, rules, plugins):
-        command = [support.HOSTCHECK, "run", "--observe", "0", "--probe", "off", "--format", "json", "--rules",
-                   os.path.join(self.folder, rules), "--plugins", os.path.join(self.folder, plugins)]
-        times = []
-        for _ in range(ROUNDS):
-            time, output = milliseconds(command)
-            times.append(time)
-        return min(times), output
+    def measure(self, rules, plugins):
+        return milliseconds([support.HOSTCHECK, "run", "--observe", "0", "--probe", "off", "--format", "json", "--rules",
+                             os.path.join(self.folder, rules), "--plugins", os.path.join(self.folder, plugins)])
 
-    def test_it_stays_below_the_bound(self):
+    def compare(self, with_rules, with_plugins):
+        """What these cost more than none: processor time, time, and the report."""
+        none, some = [], []
+        for _ in range(ROUNDS):  # in turns: what else the machine does meets both
+            none.append(self.measure("no_rules", "no_plugins"))
+            some.append(self.measure(with_rules, with_plugins))
+        used, passed = (min(each[at] for each in some) - min(each[at] for each in none) for at in (0, 1))
+        print("%s and %s: %.1f ms of the processors and %.1f ms more than without (%.1f and %.1f ms)" % (
+            with_rules, with_plugins, used, passed, min(each[0] for each in none), min(each[1] for each in none)))
+        return used, passed, json.loads(some[-1][2])
+
+    def test_it_stays_below_the_bound_when_all_plugins_start(self):
+        self.plugins()
+        _, passed, report = self.compare("rules", "plugins")
+        self.assertEqual(sum(each["id"].startswith("kernel.fault_") for each in report["checks"]), RULES)
+        found = sorted(each["id"] for each in report["findings"] if each["summary"].endswith(" ran on " + os.uname().nodename))
+        self.assertEqual(found, sorted("hostcheck.fixture_fleet%d" % number for number in range(PLUGINS)))
+        self.assertLessEqual(passed, LIMIT_MS)
+
+    def test_plugins_with_nothing_to_do_cost_less(self):
         self.plugins(idle=True)
-        none, _ = self.fastest("no_rules", "no_plugins")
-        all_of_them, output = self.fastest("rules", "plugins")
-        self.assertEqual(output.count('"kernel.fault_'), RULES)
-        self.assertEqual(output.count('"hostcheck.fixture_well'), PLUGINS)
-        print("without %.1f ms, with %d rules and %d plugins %.1f ms" % (none, RULES, PLUGINS, all_of_them))
-        self.assertLessEqual(all_of_them - none, LIMIT_MS)
-
-    def test_plugins_that_all_run_are_told_apart(self):
-        self.plugins(idle=False)
-        none, _ = self.fastest("no_rules", "no_plugins")
-        some, output = self.fastest("no_rules", "plugins")
-        # The code calls itself "well" in all of them: 19 are refused after they were loaded, one has a finding.
-        failed = [each for each in json.loads(output)["findings"] if each["id"] == "hostcheck.plugin_failed"]
-        self.assertEqual(len(failed), PLUGINS - 1)
-        print("without %.1f ms, with %d plugins started %.1f ms of both processors" % (none, PLUGINS, some))
+        used, passed, report = self.compare("rules", "plugins")
+        clear = [each for each in report["checks"] if each["id"].startswith("hostcheck.fixture_fleet")]
+        self.assertEqual([each["outcome"] for each in clear], ["clear"] * PLUGINS)
+        self.assertLessEqual(used, LIMIT_MS)
+        self.assertLessEqual(passed, LIMIT_MS)
 
 
 if __name__ == "__main__":

@@ -166,4 +166,4 @@ class Gateways(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    support.main()
+    support.main(at_once=4)

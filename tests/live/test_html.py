@@ -30,8 +30,8 @@ references = ["https://example.com/<x>"]
 '''
 VOID = {"meta", "br"}
 TAGS = {"html", "head", "meta", "title", "style", "body", "header", "main", "footer", "section", "article", "h1", "h2", "h3", "p", "div", "span",
-        "ul", "li", "dl", "dt", "dd", "code", "br", "details", "summary", "svg", "path", "circle", "rect", "text"}
-ATTRIBUTES = {"lang", "charset", "name", "content", "http-equiv", "class", "viewbox", "role", "aria-label", "x", "y", "cx", "cy", "r", "d",
+        "ul", "li", "dl", "dt", "dd", "code", "br", "a", "details", "summary", "svg", "path", "circle", "rect", "text"}
+ATTRIBUTES = {"lang", "charset", "name", "content", "http-equiv", "class", "id", "href", "viewbox", "role", "aria-label", "x", "y", "cx", "cy", "r", "d",
               "width", "height"}
 
 

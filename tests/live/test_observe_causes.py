@@ -2,14 +2,12 @@
 """Causes of an unanswered SYN by the kernel's own word: signatures, socket filters, connection tracking, NAT, source filters."""
 
 import ctypes
-import json
 import pathlib
 import socket
 import struct
-import subprocess
 
 import support
-from observe_lab import LINKS, PORT, V4, V6, Lab, Watch, for_both, inside, sockets, tcp_counter
+from observe_lab import PORT, V4, V6, Lab, Run, Watch, for_both, inside, sockets, tcp_counter
 from support import Netns, veth_pair, wait_for
 
 support.need_root()
@@ -32,17 +30,8 @@ def signature_of(family, address):
 
 
 class Causes(Lab):
-    def report(self, observe="2500ms"):
-        """hostcheck run, once it watches."""
-        process = subprocess.Popen([support.HOSTCHECK, "run", "--netns", self.server.name, "--observe", observe, "--probe", "off",
-                                    "--format", "json"], stdout=subprocess.PIPE, text=True)
-        self.addCleanup(process.stdout.close)
-        self.addCleanup(process.kill)
-        wait_for(lambda: Watch.links_of(process.pid) >= LINKS, "the window")
-        return process
-
-    def finding(self, process, check):
-        report = json.loads(process.communicate(timeout=60)[0])
+    def finding(self, run, check):
+        report = run.report()
         found = [each for each in report["findings"] if each["id"] == check]
         self.assertEqual(len(found), 1, [(each["id"], each["summary"]) for each in report["findings"]])
         self.assertEqual(found[0]["status"], "confirmed")
@@ -64,11 +53,11 @@ class Causes(Lab):
         listener = self.keep(family.listen(self.server, PORT, 64))
         listener.setsockopt(socket.IPPROTO_TCP, TCP_MD5SIG, signature_of(family, family.client))
         before = int(tcp_counter(self.server, "TCPMD5NotFound"))
-        report = self.report()
+        run = Run(self, self.server)
         watch = Watch(self.server, "unanswered_syns", window_ms=2500)
         self.send_and_stop(family, 20, self.count_syns())
         self.assert_named(family, watch.result(), int(tcp_counter(self.server, "TCPMD5NotFound")) - before, "tcp_md5")
-        told = {each["what"]: each["value"] for each in self.finding(report, "tcp.md5_mismatch")["evidence"]}
+        told = {each["what"]: each["value"] for each in self.finding(run, "tcp.md5_mismatch")["evidence"]}
         self.assertEqual(told["SYNs that were seen to be lost to it, by client and port"],
                          "%s to port %d (40)" % (family.client, PORT))
 
@@ -77,11 +66,11 @@ class Causes(Lab):
         listener = self.keep(family.listen(self.server, PORT, 64))
         nothing = ctypes.create_string_buffer(struct.pack("HBBI", 6, 0, 0, 0))  # return 0
         listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HxxxxxxP", 1, ctypes.addressof(nothing)))
-        report = self.report()
+        run = Run(self, self.server)
         watch = Watch(self.server, "unanswered_syns", window_ms=2500)
         syns = self.send_and_stop(family, 20, self.count_syns())
         self.assert_named(family, watch.result(), syns, "socket_filter")
-        found = self.finding(report, "tcp.syns_dropped")
+        found = self.finding(run, "tcp.syns_dropped")
         local = "%s:%d" % (family.server if family is V4 else "[%s]" % family.server, PORT)
         self.assertEqual((found["subject"]["local"], found["subject"]["reason"]), (local, "socket_filter"))
         told = {each["what"]: each["value"] for each in found["evidence"]}
@@ -105,11 +94,11 @@ class Causes(Lab):
         syns = self.count_syns()
         # One number for the whole machine: 50 is below what this namespace holds, each of them assured.
         CONNTRACK_MAX.write_text("50", encoding="ascii")
-        report = self.report()
+        run = Run(self, self.server)
         watch = Watch(self.server, "unanswered_syns", window_ms=2500)
         told = self.send_and_stop(family, 20, syns)
         self.assert_named(family, watch.result(), told, "conntrack_full")
-        found = self.finding(report, "conntrack.table_full")
+        found = self.finding(run, "conntrack.table_full")
         self.assertEqual(self.who(found), "%s to port %d (20)" % (family.client, PORT))
 
     def test_a_source_that_would_not_be_answered_that_way(self):
@@ -164,14 +153,14 @@ class Causes(Lab):
         wait_for(lambda: sockets(self.server, family, "time-wait") == 61, "TIME-WAIT")
         wait_for(lambda: self.tracked(nat) == 0, "ports that the NAT gives away again")
         syns = self.count_syns()
-        report = self.report("3s")
+        run = Run(self, self.server, 3000)
         watch = Watch(self.server, "unanswered_syns", "timestamps_backwards", window_ms=3000)
         clients = [self.from_port(other, family, port) for port in ports]
         wait_for(lambda: syns() >= 20, "every SYN and its repetition")
         for each in clients:
             each.close()
         self.assert_named(family, watch.result(), syns(), "paws", count=10)
-        found = self.finding(report, "tcp.paws_drops")
+        found = self.finding(run, "tcp.paws_drops")
         told = next(each["value"] for each in found["evidence"] if each["what"].startswith("SYNs that were seen"))
         self.assertRegex(told, "^[0-9]+ SYNs of 10 attempts to 1 ports, from 1 addresses$")
         self.assertEqual(self.who(found), "%s to port %d (10)" % (family.client, PORT))

@@ -8,8 +8,7 @@ import subprocess
 import threading
 
 import support
-from observe_lab import BOTH, LINKS, PORT, V4, Lab, Watch, resident_kib, tcp_counter
-from support import wait_for
+from observe_lab import BOTH, PORT, V4, Lab, Run, Watch, resident_kib, tcp_counter
 
 support.need_root()
 support.need_programs("ip", "nft")
@@ -135,13 +134,12 @@ class Load(Lab):
             with self.subTest(family=family.table):
                 self.far_route(family)
                 listener = family.listen(self.server, PORT, 128)
-                process = self.report(self.server, "6s", "--budget", "30s")
-                wait_for(lambda process=process: process.poll() is None and self.watches(process.pid), "the window")
+                run = Run(self, self.server, 6000)
                 before = int(tcp_counter(self.server, "SyncookiesSent"))
-                with Memory(process) as memory:
+                with Memory(run) as memory:
                     sent, _ = self.load(self.flood(family, SYNS // 3))
                     cookies = int(tcp_counter(self.server, "SyncookiesSent")) - before
-                    report = json.loads(process.communicate(timeout=60)[0])
+                    report = run.report()
                 listener.close()
                 self.assertGreater(sent, 40000)
                 print("%s: at most %d MiB" % (family.table, memory.most / 1024), flush=True)
@@ -161,10 +159,6 @@ class Load(Lab):
                 # What does not need them is judged all the same.
                 for name in ("listen.accept_queue_overflow", "listen.syn_queue_overflow", "tcp.paws_drops"):
                     self.assertEqual(checks[name]["outcome"], "clear", checks[name])
-
-    def watches(self, pid):
-        """Whether a program has its BPF programs attached."""
-        return Watch.links_of(pid) >= LINKS
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
 import socket
 
 import support
-from observe_lab import OTHER_PORT, PORT, Watch, for_both, inside, raw_socket, segment, sockets, tcp_counter
+from observe_lab import OTHER_PORT, PORT, Run, Watch, for_both, inside, raw_socket, segment, sockets, tcp_counter
 from report_lab import ReportLab
 from support import wait_for
 
@@ -48,10 +48,10 @@ class Reports(ReportLab):
         """A queue that is full and turns 30 more away: named with port, peer and count."""
         syns = self.count_syns()
         before = int(tcp_counter(self.server, "ListenDrops"))
-        process = self.report()
+        run = Run(self, self.server)
         self.send_and_stop(family, 30, syns)
         dropped = int(tcp_counter(self.server, "ListenDrops")) - before
-        found = self.findings(process)
+        found = self.findings(run)
         self.assertLessEqual(others | {"listen.accept_queue_overflow"}, set(found))
         overflow = found["listen.accept_queue_overflow"]
         self.assertEqual((overflow["status"], overflow["subject"]["local"], overflow["subject"]["process"]),
@@ -85,11 +85,11 @@ class Reports(ReportLab):
         self.keep(family.listen(self.server, PORT, 64))
         sender = self.keep(raw_socket(family, self.client))
         before = [int(tcp_counter(self.server, name)) for name in ("ListenDrops", "SyncookiesSent")]
-        process = self.report("1s")
+        run = Run(self, self.server, 1000)
         for number in range(400):
             sender.sendto(segment(family, family.far_source(number), family.server, (1024 + number, PORT), number, 2),
                           (family.server, 0))
-        found = self.findings(process)
+        found = self.findings(run)
         after = [int(tcp_counter(self.server, name)) for name in ("ListenDrops", "SyncookiesSent")]
         return found, after[0] - before[0], after[1] - before[1]
 
@@ -109,7 +109,7 @@ class Reports(ReportLab):
             }""" % OTHER_PORT)
         self.keep(family.connects(self.client, PORT, 5))
         wait_for(lambda: sockets(self.client, family, "established") == 5, "a full queue")
-        process = self.report()
+        run = Run(self, self.server)
         watch = Watch(self.server, "unanswered_syns", "drops", window_ms=2500)
         with inside(self.client), socket.socket(family.number, socket.SOCK_DGRAM) as noise:
             for _ in range(200):
@@ -126,7 +126,7 @@ class Reports(ReportLab):
         self.assertEqual(told, {PORT: (20, {"accept_queue_full"}, 40), OTHER_PORT: (10, {"firewall"}, 20),
                                 4444: (15, {"firewall"}, 30)})
         self.assertGreaterEqual(sum(each["packets"] for each in seen["drops"] if each["port"] == 5555), 200)
-        found = self.findings(process)
+        found = self.findings(run)
         overflow, blocked = found["listen.accept_queue_overflow"], found["netfilter.drops_service_port"]
         self.assertEqual(overflow["subject"]["local"], self.local(family))
         self.assertEqual((blocked["subject"]["port"], blocked["subject"]["process"]), (OTHER_PORT, "python3"))

@@ -4,7 +4,7 @@
 import socket
 
 import support
-from observe_lab import PORT, V4, Watch, for_both, inside
+from observe_lab import PORT, V4, Run, Watch, for_both, inside
 from report_lab import ReportLab
 
 support.need_root()
@@ -19,12 +19,12 @@ class Services(ReportLab):
             table inet guard {
               chain input { type filter hook input priority filter; policy accept; udp dport { 514, 515 } counter drop; }
             }""")
-        process = self.report("1500ms")
+        run = Run(self, self.server, 1500)
         with inside(self.client), socket.socket(family.number, socket.SOCK_DGRAM) as sender:
             for _ in range(60):
                 sender.sendto(b"x", (family.server, 514))
                 sender.sendto(b"x", (family.server, 515))  # nobody is bound to that one
-        found = self.findings(process)["netfilter.drops_udp_service"]
+        found = self.findings(run)["netfilter.drops_udp_service"]
         self.assertEqual((found["status"], found["severity"], found["subject"]["port"], found["subject"]["process"]),
                          ("confirmed", "warning", 514, "python3"))
         self.assertEqual((self.evidence(found, "datagrams to the port"), self.evidence(found, "one of the senders")),
@@ -34,11 +34,11 @@ class Services(ReportLab):
     def test_datagrams_that_a_program_does_not_read(self, family):
         self.fault("unread", family.server, 514)
         before = self.udp_errors(family)
-        process = self.report("1500ms")
+        run = Run(self, self.server, 1500)
         with inside(self.client), socket.socket(family.number, socket.SOCK_DGRAM) as sender:
             for _ in range(300):
                 sender.sendto(b"x" * 200, (family.server, 514))
-        found = self.findings(process)["udp.receive_buffer_overflow"]
+        found = self.findings(run)["udp.receive_buffer_overflow"]
         self.assertEqual(found["subject"]["local"], self.local(family, 514))
         self.assert_near(self.evidence(found, "datagrams dropped"), self.udp_errors(family) - before)
 

@@ -381,4 +381,4 @@ class Targets(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    support.main()
+    support.main(at_once=4)

@@ -260,4 +260,4 @@ class Wrong(unittest.TestCase):
 if __name__ == "__main__":
     support.need_root()
     support.need_programs("nft")
-    support.main()
+    support.main(at_once=4)

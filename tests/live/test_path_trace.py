@@ -236,8 +236,12 @@ class Rationed(unittest.TestCase):
         self.chain.lossy(4, 50)
         answer = probe(self.chain.host, "trace", bracketed(self.chain.server4, PORT))
         self.assertEqual(answer["outcome"], "loss", answer["words"])
-        begins = answer["tables"]["probe_trace"][0]["loss_begins_ttl"]
-        self.assertIn(begins, (None, 4), answer["words"])
+        trace = answer["tables"]["probe_trace"][0]
+        # The few answers of hop 4 do not always tell it from the target behind it; never is a hop before it blamed, or it cleared.
+        if trace["loss_begins_ttl"] is not None:
+            self.assertIn(trace["loss_begins_ttl"], (4, 5), answer["words"])
+            self.assertLessEqual(trace["loss_may_begin_ttl"], 4, answer["words"])
+            self.assertIn(trace["clean_until"], [None] + [self.chain.address(4, each) for each in (1, 2, 3)], answer["words"])
 
 
 class EqualPaths(unittest.TestCase):
@@ -254,22 +258,27 @@ class EqualPaths(unittest.TestCase):
         return {"10.91.%d.2" % each if version == 4 else str(ipaddress.ip_address("fd91:%x::2" % each)) for each in range(4)}
 
     def test_all_equal_paths_are_found(self):
-        for version in FAMILIES:
-            answer = probe(self.lab.host, "trace", bracketed(SERVER[version], PORT))
-            hops = answer["tables"]["probe_hops"]
-            self.assertEqual({hop["address"] for hop in hops if hop["ttl"] == 2}, self.middle(version), answer["words"])
-            self.assertFalse(any(hop["per_packet"] for hop in hops), "flows keep their path")
-            self.assertEqual(answer["outcome"], "clean")
-        answer = probe(self.lab.host, "trace", bracketed(SERVER[4], PORT), unprivileged=True)
-        self.assertEqual({hop["address"] for hop in answer["tables"]["probe_hops"] if hop["ttl"] == 2}, self.middle(4), answer["words"])
+        """A trace goes on until one more path is ruled out with 95 %: of ten traces fewer than six find all by chance once in 20,000."""
+        for version, unprivileged in ((4, False), (6, False), (4, True)):
+            whole = 0
+            for _ in range(10):
+                answer = probe(self.lab.host, "trace", bracketed(SERVER[version], PORT), unprivileged=unprivileged)
+                hops = answer["tables"]["probe_hops"]
+                found = {hop["address"] for hop in hops if hop["ttl"] == 2}
+                self.assertLessEqual(found, self.middle(version), answer["words"])
+                whole += found == self.middle(version)
+                self.assertFalse(any(hop["per_packet"] for hop in hops), "flows keep their path")
+                self.assertEqual(answer["outcome"], "clean")
+            self.assertGreaterEqual(whole, 6)
 
     def test_where_failing_flows_stop(self):
         for version in FAMILIES:
-            # Path 2 answers what ends there and drops what goes on; which ports take it is the hash's to choose.
+            # Path 2 answers what ends there and drops what goes on; which ports take it is the hash's to choose:
+            # that none of 32 does happens once in 10,000.
             self.lab.rules(self.lab.middle[2], "prerouting", 'iifname "left0" tcp dport %d ip ttl > 1 drop' % PORT,
                            'iifname "left0" tcp dport %d ip6 hoplimit > 1 drop' % PORT)
             answer = probe(self.lab.host, "trace", bracketed(SERVER[version], PORT),
-                           ports=",".join(map(str, range(30001, 30017))))
+                           ports=",".join(map(str, range(30001, 30033))))
             self.assertEqual(answer["outcome"], "flow_loss", answer["words"])
             trace = answer["tables"]["probe_trace"][0]
             self.assertEqual(trace["stops_after"], "10.91.2.2" if version == 4 else "fd91:2::2", answer["words"])

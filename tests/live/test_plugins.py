@@ -45,6 +45,9 @@ FAILURES = {
     "no_entry": "hostcheck_plugin_entry",
     "small_descriptor": "8 bytes",
     "other_name": "somebody_else",
+    "wrong_table": "a table 'fixtures', which plugin.toml does not declare (did you mean 'fixtures_wrong_table'?)",
+    "wrong_column": "with a column 'levels' that it does not have (did you mean 'level'?)",
+    "wrong_type": "whose level is not integer",
 }
 
 
@@ -54,10 +57,32 @@ title    = "A fixture brought a fact"
 severity = "info"
 claim    = "state"
 query    = '''
-SELECT plugin, data ->> 'way' AS way, data ->> 'level' AS level FROM plugin_facts WHERE "table" = 'fixtures'
+SELECT level, way, share FROM fixtures_@way@ WHERE level >= :least
 '''
-subject  = ["plugin"]
+subject  = ["way"]
 summary  = "{way} has level {level}"
+evidence = [{ what = "share", column = "share" }]
+[params]
+least = { default = 2, unit = "levels", why = "any number would do" }
+[doc]
+why = "Nobody notices: it is for tests."
+fix = [{ text = "Nothing to do" }]
+false_alarms = "Always."
+[[test]]
+name = "it fires"
+facts.fixtures_@way@ = [{ level = 3, way = "well", share = 1.5 }]
+expect = [{ summary = "well has level 3" }]
+[[test]]
+name = "boundary"
+facts.fixtures_@way@ = [{ level = 2, way = "well" }]
+expect = [{ summary = "well has level 2" }]
+[[test]]
+name = "clear"
+facts.fixtures_@way@ = [{ level = 1, way = "well" }]
+[[test]]
+name = "unknown"
+absent = [{ table = "fixtures_@way@", code = "failed", reason = "plugin well failed" }]
+outcome = "unknown"
 """
 
 
@@ -158,27 +183,135 @@ class Plugins(unittest.TestCase):
         page = support.run(support.HOSTCHECK, "explain", "--plugins", folder, "hostcheck.fixture_well")
         self.assertIn("level_well = 3 levels", page)
         self.assertIn("SELECT name, kernel FROM host", page)
+        self.assertIn("fixtures_well: What the fixture saw", page)
+        self.assertIn("(where the role is router)", support.run(support.HOSTCHECK, "explain", "conntrack.recently_full"))
         self.assertIn(FAILED, support.run(support.HOSTCHECK, "explain", FAILED))
         rules = json.loads(support.run(support.HOSTCHECK, "checks", "--plugins", folder, "--format", "json"))
         self.assertIn("hostcheck.fixture_crash", {each["id"] for each in rules})
 
-    def test_rules_read_the_facts_that_a_plugin_brings(self):
+    def rules(self, way, text=RULE):
         rules = tempfile.mkdtemp(prefix="hc-rules-")
         self.addCleanup(shutil.rmtree, rules)
         os.chmod(rules, 0o755)
         with open(os.path.join(rules, "hostcheck.brought.toml"), "w") as file:
-            file.write(RULE)
-        report, _ = self.report(self.folder("well"), "--rules", rules, "--only", "hostcheck.*")
+            file.write(text.replace("@way@", way))
+        return rules
+
+    def judged(self, ways, way, *options):
+        """What becomes of the rule that reads the table of `way` when these are there."""
+        report, _ = self.report(self.folder(*ways), "--rules", self.rules(way), "--only", "hostcheck.*", *options)
+        return self.outcomes(report)["hostcheck.brought"], report
+
+    def hostcheck(self, *words, status=0):
+        done = subprocess.run([support.HOSTCHECK, *words], capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+        return done
+
+    def test_a_plugins_table_is_one_like_any_other(self):
+        plugins = self.folder("well")
+        listed = self.hostcheck("tables", "--plugins", plugins).stdout
+        self.assertRegex(listed, r"(?m)^fixtures_well +What the fixture saw")
+        page = self.hostcheck("tables", "fixtures_well", "--plugins", plugins).stdout
+        self.assertIn("Brought by the plugin well.", page)
+        self.assertRegex(page, r"level +integer, levels, key\. The level that it was given \[plugin well\]")
+        query = "SELECT way, level, share, typeof(share) AS kind FROM fixtures_well JOIN host"
+        answer = json.loads(self.hostcheck("query", "--plugins", plugins, "--format", "json", query).stdout)
+        self.assertEqual(answer, [{"way": "well", "level": 3, "share": 40.0, "kind": "real"}])
+        done = self.hostcheck("query", "--plugins", plugins, "SELECT levels FROM fixtures_well", status=64)
+        self.assertIn("did you mean 'level'", done.stderr)
+        # Without the plugin there is no such table.
+        done = self.hostcheck("query", "--plugins", self.folder(), "SELECT * FROM fixtures_well", status=64)
+        self.assertIn("no such table", done.stderr)
+
+    def test_rules_read_the_table_that_a_plugin_brings(self):
+        verdict, report = self.judged(["well"], "well")
+        self.assertEqual(verdict["outcome"], "finding")
         found = [each for each in report["findings"] if each["id"] == "hostcheck.brought"]
         self.assertEqual([each["summary"] for each in found], ["well has level 3"])
-        # Without the plugin there is nothing; when it fails it is unknown, never clear.
-        report, _ = self.report(self.folder(), "--rules", rules, "--only", "hostcheck.*")
-        self.assertEqual(self.outcomes(report)["hostcheck.brought"]["outcome"], "clear")
-        report, _ = self.report(self.folder("crash"), "--rules", rules, "--only", "hostcheck.*")
-        self.assertEqual(self.outcomes(report)["hostcheck.brought"]["outcome"], "unknown")
-        self.assertIn("SIGSEGV", self.outcomes(report)["hostcheck.brought"]["reason"])
-        done = subprocess.run([support.HOSTCHECK, "query", "SELECT * FROM plugin_facts"], capture_output=True, text=True)
-        self.assertIn("only hostcheck run fills it", done.stderr)
+        evidence = {each["what"]: each for each in found[0]["evidence"]}
+        self.assertEqual((evidence["share"]["value"], evidence["share"]["unit"], evidence["share"]["source"]),
+                         (40.0, "%", "plugin well"))
+        # Only the rule is asked for: the plugin is started for its table, and its own checks say nothing.
+        report, _ = self.report(self.folder("well"), "--rules", self.rules("well"), "--only", "hostcheck.brought")
+        self.assertEqual([each["id"] for each in report["findings"]], ["hostcheck.brought"])
+
+    def test_a_plugins_table_is_absent_with_the_reason_and_never_empty(self):
+        for way, words in (("crash", "plugin crash failed: was ended by signal SIGSEGV"),
+                           ("other_abi", "was built for plugin ABI 42"),
+                           ("partial", "")):
+            verdict, _ = self.judged([way], way)
+            if way == "partial":
+                self.assertEqual(verdict["outcome"], "finding")
+                self.assertIn("the other half was out of sight", verdict["reason"])
+                verdict, _ = self.judged([way], way, "--set", "hostcheck.brought.least=9")
+                words = "the other half was out of sight"
+            self.assertEqual(verdict["outcome"], "unknown", way)
+            self.assertIn(words, verdict["reason"])
+        verdict, _ = self.judged(["well"], "well", "--skip", "hostcheck.fixture_well")
+        self.assertEqual((verdict["outcome"], "left out by --skip" in verdict["reason"]), ("unknown", True), verdict)
+        # One that is refused cannot tell which tables it has: the reason names it.
+        folder = self.folder("well")
+        os.chmod(os.path.join(folder, "well", "plugin.so"), 0o777)
+        report, _ = self.report(folder, "--rules", self.rules("well"), "--only", "hostcheck.*")
+        verdict = self.outcomes(report)["hostcheck.brought"]
+        self.assertEqual(verdict["outcome"], "unknown")
+        self.assertIn("no such table", verdict["reason"])
+        self.assertIn("others can write to it", verdict["reason"])
+        # Without any plugin the rule is wrong.
+        verdict, _ = self.judged([], "well")
+        self.assertEqual(verdict["outcome"], "error")
+        self.assertIn("no such table", verdict["reason"])
+        done = self.hostcheck("query", "--plugins", self.folder("crash"), "SELECT * FROM fixtures_crash")
+        self.assertIn("fixtures_crash could not be read: plugin crash failed", done.stderr)
+
+    def test_snapshots_have_a_plugins_table(self):
+        plugins, none = self.folder("well"), self.folder()
+        folder = tempfile.mkdtemp(prefix="hc-snap-")
+        self.addCleanup(shutil.rmtree, folder)
+        one, other = os.path.join(folder, "one.db"), os.path.join(folder, "other.db")
+        for path, settings in ((one, ()), (other, ("--set", "hostcheck.fixture_well.level_well=7"))):
+            self.hostcheck("run", "--observe", "0", "--probe", "off", "--plugins", plugins, "--only", "hostcheck.fixture_*",
+                           "--snapshot", path, "--quiet", *settings, status=1)
+        # Where the plugin is not installed the table is known from the file.
+        for where in (none, plugins):
+            rows = json.loads(self.hostcheck("query", "--plugins", where, "--from", other, "--format", "json",
+                                             "SELECT way, level, share FROM fixtures_well").stdout)
+            self.assertEqual(rows, [{"way": "well", "level": 7, "share": 40.0}])
+        rules = self.rules("well")
+        for where in (none, plugins):  # with it, it is asked again on the facts of the file
+            report, _ = self.report(where, "--from", one, "--rules", rules, "--only", "hostcheck.brought")
+            self.assertEqual([each["summary"] for each in report["findings"]], ["well has level 3"])
+        differences = json.loads(self.hostcheck("diff", "--format", "json", one, other, status=1).stdout)["differences"]
+        told = [each for each in differences if each.get("table") == "fixtures_well"]
+        self.assertEqual(sorted(each["subject"] for each in told), ["3", "7"])
+
+    def test_tests_know_a_plugins_table(self):
+        plugins = self.folder("well")
+        good = os.path.join(self.rules("well"), "hostcheck.brought.toml")
+        self.assertIn("4 tests passed, 0 failed", self.hostcheck("test", "--plugins", plugins, good).stdout)
+        wrong = os.path.join(self.rules("well", RULE.replace("SELECT level, way", "SELECT levels AS level, way")),
+                             "hostcheck.brought.toml")
+        self.assertIn("did you mean 'level'", self.hostcheck("test", "--plugins", plugins, wrong, status=1).stdout)
+        recorded = self.hostcheck("test", "--plugins", plugins, "--record", "of this host", good).stdout
+        self.assertIn('{ level = 3, way = "well", share = 40.0 }', recorded)
+        with open(good, "a") as file:
+            file.write(recorded)
+        self.assertIn("5 tests passed, 0 failed", self.hostcheck("test", "--plugins", plugins, good).stdout)
+
+    def test_a_tables_name_is_of_one_plugin_and_not_hostchecks(self):
+        folder = self.folder("well", "partial")
+        path = os.path.join(folder, "well", "plugin.toml")
+        with open(path) as file:
+            text = file.read()
+        for name, words in (("links", "table 'links' of plugin well has the name of one of hostcheck's own tables"),
+                            ("probe_mine", "can be no table's name"),
+                            ("select", "can be no table's name"),
+                            ("fixtures_partial", "table 'fixtures_partial' of plugin well is already that of plugin partial")):
+            with open(path, "w") as file:
+                file.write(text.replace('"fixtures_well"', '"%s"' % name))
+            report, _ = self.report(folder, "--only", "hostcheck.fixture_*")
+            self.assertIn(words, self.failures(report)["well"]["summary"])
+            self.assertEqual(self.outcomes(report)["hostcheck.fixture_partial"]["outcome"], "finding")
 
     def test_the_engine_sends_what_a_plugin_asks_for_and_gives_the_answer_back(self):
         if os.geteuid() != 0:

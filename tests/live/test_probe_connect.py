@@ -318,4 +318,4 @@ class Sweep(WithLab):
 if __name__ == "__main__":
     support.need_root()
     support.need_programs("ip", "nft", "ss", "dnsmasq", "setpriv")
-    support.main()
+    support.main(at_once=4)

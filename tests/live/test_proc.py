@@ -368,6 +368,27 @@ class LessPrivilege(unittest.TestCase):
         self.assertEqual(["denied"], [each["code"] for each in facts["absences"]])
         self.assertIn("CAP_SYSLOG", facts["absences"][0]["remedy"])
 
+    def test_where_the_device_is_missing_or_another_the_log_is_read_all_the_same(self):
+        """As containers have it; what is bound over it would look like an empty log."""
+        def kernel_log(*before):
+            facts = json.loads(support.run(*before, support.FACTS_DUMP, "kernel_log"))
+            self.assertEqual([], facts["absences"])
+            return {(row["level"], row["topic"], row["ifname"], row["text"]) for row in facts["kernel_log"]}
+
+        with support.Netns("log") as netns:
+            port = "hck%d" % (os.getpid() % 100000)
+            netns.ip("link", "add", "bridge0", "type", "bridge")
+            netns.ip("link", "add", port, "type", "veth", "peer", "name", "peer0")
+            netns.ip("link", "set", port, "master", "bridge0")
+            for hide in ("mount -t tmpfs none /dev", "mount --bind /dev/null /dev/kmsg"):
+                with self.subTest(hide):
+                    before = kernel_log()
+                    shown = kernel_log("unshare", "--mount", "sh", "-c", hide + ' && exec "$0" "$@"')
+                    self.assertIn(port, {ifname for _, _, ifname, _ in shown})
+                    # Messages of others may come meanwhile.
+                    self.assertEqual(set(), before - shown)
+                    self.assertEqual(set(), shown - kernel_log())
+
     def test_inside_a_container_the_first_namespaces_settings_are_absent(self):
         command = ["unshare", "--net", "--pid", "--fork", "--mount-proc", support.FACTS_DUMP]
         probe = subprocess.run(command[:-1] + ["true"], capture_output=True, text=True)

@@ -6,6 +6,7 @@ import re
 import select
 import subprocess
 import tempfile
+import termios
 import time
 import unittest
 
@@ -42,6 +43,12 @@ class Terminal:
         return before + text
 
     def type(self, text):
+        # The prompt is shown a moment before the terminal hands over single characters: until then Ctrl-D means end of file to it.
+        end = time.monotonic() + 30
+        while termios.tcgetattr(self.master)[3] & termios.ICANON:
+            if time.monotonic() > end:
+                raise AssertionError("the prompt waits for whole lines")
+            time.sleep(0.001)
         os.write(self.master, text.encode())
 
     def ask(self, line):

@@ -3,12 +3,14 @@
 
 import json
 import os
+import socket
 import subprocess
 import tempfile
 import unittest
 import xml.etree.ElementTree
 
 import support
+from observe_lab import inside
 
 try:
     import jsonschema
@@ -62,6 +64,33 @@ class Report(unittest.TestCase):
         report = self.validate(run("--observe", "200ms", "--format", "json").stdout)
         self.assertGreaterEqual(report["observed_ms"], 200)
         self.assertGreaterEqual(report["duration_ms"], report["observed_ms"])
+
+    def test_journeys_and_the_window_are_in_a_snapshot_too(self):
+        self.netns.ip("link", "set", "lo", "up")
+        with inside(self.netns):
+            listener = socket.create_server(("127.0.0.1", 8080), backlog=4)
+            waiting = socket.create_connection(("127.0.0.1", 8080), timeout=5)
+        self.addCleanup(listener.close)
+        self.addCleanup(waiting.close)
+        with tempfile.TemporaryDirectory() as folder:
+            file = os.path.join(folder, "host.db")
+            live = self.validate(run("--netns", self.netns.name, "--observe", "300ms", "--probe", "off", "--target", "127.0.0.1:8080",
+                                     "--snapshot", file, "--format", "json").stdout)
+            kept = self.validate(run("--from", file, "--format", "json").stdout)
+            lines = [json.loads(line) for line in run("--from", file, "--format", "ndjson").stdout.splitlines()]
+        journey = live["journeys"][0]
+        self.assertEqual((journey["address"], journey["port"], journey["outcome"], journey["ifname"]), ("127.0.0.1", 8080, "local", "lo"))
+        self.assertEqual([each["step"] for each in journey["steps"]][:2], ["rule", "route"])
+        queue = live["timeline"]["queues"][0]
+        self.assertEqual((queue["local"], queue["points"][0]["accept_queue"], queue["points"][0]["accept_limit"]), ("127.0.0.1:8080", 1, 4))
+        for part in ("journeys", "timeline"):
+            self.assertEqual(kept[part], live[part])
+        self.assertEqual([each["steps"] for each in lines if each["record"] == "journey"], [each["steps"] for each in live["journeys"]])
+
+    def test_without_targets_and_plots_nothing_is_made_of_them(self):
+        report = self.validate(run("--netns", self.netns.name, "--observe", "200ms", "--format", "json").stdout)
+        self.assertEqual(report["journeys"], [])
+        self.assertNotIn("timeline", report)
 
     def test_a_report_that_could_not_judge(self):
         with tempfile.TemporaryDirectory() as folder:

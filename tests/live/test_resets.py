@@ -5,10 +5,12 @@ import json
 import socket
 import struct
 import subprocess
+import sys
 import time
 
 import support
 from observe_lab import BOTH, PORT, V4, Lab, Watch, data_segment, inside, raw_socket, segment, sockets
+from report_lab import FAULTS
 from support import wait_for
 
 support.need_root()
@@ -28,6 +30,24 @@ class Resets(Lab):
                 self.assertEqual(sum(each["packets"] for each in rows), 20)
                 self.assertEqual(self.unanswered(seen), [])
                 self.assertEqual(self.port_of(seen)["refused"], 20)
+
+    def test_a_scan_that_is_under_way_when_the_window_begins(self):
+        """What answers a SYN from before the window answers a SYN, and the stack did it, no firewall."""
+        for family in BOTH:
+            with self.subTest(family=family.table):
+                scans = [self.client.popen(sys.executable, "-B", FAULTS, "scan", family.server, "8000", "9000",
+                                           stdout=subprocess.PIPE, text=True) for _ in range(2)]
+                for scan in scans:
+                    self.addCleanup(scan.stdout.close)
+                    self.addCleanup(scan.kill)
+                    self.assertEqual(scan.stdout.readline(), "ready\n")
+                for _ in range(3):
+                    rows = Watch(self.server, "resets", window_ms=300).result()["resets"]
+                    self.assertGreater(len(rows), 100)
+                    self.assertEqual({(each["direction"], each["by"], each["answers_syn"]) for each in rows}, {("out", "stack", True)})
+                for scan in scans:
+                    scan.kill()
+                    scan.wait()
 
     def test_a_reject_rule_resets(self):
         self.server.exec("nft", "-f", "-", stdin="""
@@ -66,6 +86,31 @@ class Resets(Lab):
                 self.assertEqual([(each["by"], each["ttl"], each["usual_ttl"], each["peer"], each["peer_port"]) for each in rows],
                                  [("something", 41, 64, family.client, here)])
                 self.assertEqual(rows[0]["state"], "ESTABLISHED")
+            self.doCleanups()
+            self.setUp()
+
+    def test_a_reset_amid_bulk_data(self):
+        """Packets of several segments are glanced at only; enough of them are looked at to know the connection's TTL."""
+        for family in BOTH:
+            with self.subTest(family=family.table):
+                client, served = self.connected(family)
+                block = b"x" * (20 * client.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG))
+
+                def send_blocks(count):
+                    for _ in range(count):
+                        client.sendall(block)
+                        left = len(block)
+                        while left:
+                            left -= len(served.recv(left))
+
+                send_blocks(50)  # until one fits in the congestion window
+                watch = Watch(self.server, "resets", window_ms=700)
+                send_blocks(200)
+                sender = self.keep(raw_socket(family, self.client))
+                sender.sendto(segment(family, family.client, family.server, (client.getsockname()[1], PORT), 1, 4, ttl=41),
+                              (family.server, 0))
+                rows = [each for each in watch.result()["resets"] if each["direction"] == "in"]
+                self.assertEqual([(each["by"], each["ttl"], each["usual_ttl"]) for each in rows], [("something", 41, 64)])
             self.doCleanups()
             self.setUp()
 

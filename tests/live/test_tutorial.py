@@ -50,6 +50,8 @@ class Tutorial(unittest.TestCase):
         self.assertIn("1 plugins, 4 tests passed, 0 failed", done.stdout)
         self.assertIn("tap0 has lost its negotiation: 100 Mbit/s, does not negotiate, half duplex", done.stdout)
         self.assertIn("nic.negotiation_lost · confirmed", done.stdout)
+        self.assertIn("Brought by the plugin negotiation.", done.stdout)
+        self.assertRegex(done.stdout, r"(?m)^tap0 +3$")
         self.assertTrue(os.path.exists(os.path.join(self.prefix, "lib/hostcheck/plugins/negotiation/plugin.so")))
 
     def test_pkg_config_serves_other_build_systems(self):

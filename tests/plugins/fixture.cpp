@@ -4,9 +4,11 @@
 #include <cstdlib>
 #include <fstream>
 #include <stdexcept>
+#include <string>
 #include <thread>
 #include <vector>
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <hostcheck/plugin.hpp>
 #include <signal.h>
@@ -16,16 +18,39 @@
 
 namespace {
 
-constexpr const char* kId = "hostcheck.fixture_" WAY;
+#ifdef WAY_fleet
+// One code for a fleet's many plugins: each is called as the folder that it lies in.
+std::string folder_name() {
+  Dl_info found{};
+  static const int place = 0;
+  ::dladdr(&place, &found);
+  std::string folder(found.dli_fname == nullptr ? "" : found.dli_fname);
+  folder.erase(folder.rfind('/') == std::string::npos ? 0 : folder.rfind('/'));
+  return folder.substr(folder.rfind('/') + 1);
+}
+const std::string& name() {
+  static const std::string own = folder_name();
+  return own;
+}
+#else
+const std::string& name() {
+  static const std::string own = WAY;
+  return own;
+}
+#endif
+std::string id() {
+  return "hostcheck.fixture_" + name();
+}
 
 hostcheck::Finding finding(const hostcheck::Input& input) {
   struct Host {
     std::string_view name;
   };
   const auto hosts = input.rows<Host>("host", {{"name", &Host::name}});
-  hostcheck::Finding made(kId);
-  made.subject("host", hosts.front().name).summary("the fixture " WAY " ran on " + std::string(hosts.front().name));
-  made.evidence("level", input.integer("level_" WAY), "levels", "plugin.toml");
+  hostcheck::Finding made(id());
+  made.subject("host", hosts.front().name)
+      .summary("the fixture " + name() + " ran on " + std::string(hosts.front().name));
+  made.evidence("level", input.integer("level_" + name()), "levels", "plugin.toml");
   return made;
 }
 
@@ -101,25 +126,38 @@ void misbehave([[maybe_unused]] const hostcheck::Input& input, [[maybe_unused]] 
     std::string_view target, outcome;
   };
   const auto answers = input.rows<Answer>("answers", {{"target", &Answer::target}, {"outcome", &Answer::outcome}});
-  hostcheck::Finding suspicion(kId);
+  hostcheck::Finding suspicion(id());
   suspicion.subject("host", "here")
       .status(answers.empty() ? hostcheck::Status::suspected : hostcheck::Status::confirmed);
   suspicion.summary(answers.empty() ? "not asked yet" : "it is " + std::string(answers.front().outcome));
-  output.probe(kId, "gateway", input.text("target_asks"), input.text("netns_asks"));
+  output.probe(id(), "gateway", input.text("target_asks"), input.text("netns_asks"));
   if (answers.empty() || answers.front().outcome == "silent") output.add(suspicion);
   return;
+#elif defined(WAY_wrong_table)
+  output.row("fixtures", {{"level", 1}});
+#elif defined(WAY_wrong_column)
+  output.row("fixtures_wrong_column", {{"levels", 1}});
+#elif defined(WAY_wrong_type)
+  output.row("fixtures_wrong_type", {{"level", "three"}});
+#elif defined(WAY_partial)
+  output.absent("fixtures_partial", "the other half was out of sight");
 #elif defined(WAY_root_file)
   std::ifstream shadow("/etc/shadow");
   throw std::runtime_error(shadow ? "could open /etc/shadow" : "could not open it");
 #endif
   output.add(finding(input));
-  output.row("fixtures", {{"way", WAY}, {"level", input.integer("level_" WAY)}});
+  if (!input.brings("fixtures_" + name())) throw std::runtime_error("hostcheck does not know its table");
+  output.row("fixtures_" + name(), {{"way", WAY}, {"level", input.integer("level_" + name())}, {"share", 40}});
 }
 
 #ifdef WAY_other_name
-constexpr const char* kName = "somebody_else";
+[[maybe_unused]] const char* told_name() {
+  return "somebody_else";
+}
 #else
-constexpr const char* kName = WAY;
+[[maybe_unused]] const char* told_name() {
+  return name().c_str();
+}
 #endif
 
 int check(const hostcheck_input* input, const hostcheck_output* output, const char** failure) {
@@ -131,12 +169,13 @@ int check(const hostcheck_input* input, const hostcheck_output* output, const ch
 #ifndef WAY_no_entry
 extern "C" __attribute__((visibility("default"))) const hostcheck_plugin* hostcheck_plugin_entry() {
 #if defined(WAY_other_abi)
-  static const hostcheck_plugin descriptor = {HOSTCHECK_ABI + 41, sizeof(hostcheck_plugin), kName, "9.9.9", &check};
-#elif defined(WAY_small_descriptor)
-  static const hostcheck_plugin descriptor = {HOSTCHECK_ABI, 8, kName, HOSTCHECK_SDK_VERSION, &check};
-#else
-  static const hostcheck_plugin descriptor = {HOSTCHECK_ABI, sizeof(hostcheck_plugin), kName, HOSTCHECK_SDK_VERSION,
+  static const hostcheck_plugin descriptor = {HOSTCHECK_ABI + 41, sizeof(hostcheck_plugin), told_name(), "9.9.9",
                                               &check};
+#elif defined(WAY_small_descriptor)
+  static const hostcheck_plugin descriptor = {HOSTCHECK_ABI, 8, told_name(), HOSTCHECK_SDK_VERSION, &check};
+#else
+  static const hostcheck_plugin descriptor = {HOSTCHECK_ABI, sizeof(hostcheck_plugin), told_name(),
+                                              HOSTCHECK_SDK_VERSION, &check};
 #endif
   return &descriptor;
 }

@@ -1,5 +1,6 @@
 // Gathers named tables and prints them as JSON, without SQL or rules: for the tests of sources.
-//   facts_dump [--netns NAME|all] [--observe MS] [TABLE[:COLUMN=VALUE]...]...
+//   facts_dump [--netns NAME|all] [--observe MS [--until-eof]] [TABLE[:COLUMN=VALUE]...]...
+// --until-eof: the window goes on until standard input is at its end, when that comes later.
 // {"TABLE":[{"COLUMN":value,...},...],...,"absences":[...]}; a column without a value is null. No TABLE: all of them.
 #include <chrono>
 #include <cstdio>
@@ -10,6 +11,8 @@
 #include <vector>
 
 #include <nlohmann/json.hpp>
+#include <poll.h>
+#include <unistd.h>
 
 #include "core/base/text.h"
 #include "core/conclude/sample.h"
@@ -86,8 +89,20 @@ bool add_table(const std::string& argument, bool with_deltas, facts::Request& re
   return true;
 }
 
+// A Wait: what is asked for at least, and then until whoever holds the other end of standard input closes it.
+void wait_until_eof(std::chrono::milliseconds window, const conclude::Tick& tick) {
+  conclude::sleep_through(window, tick);
+  while (true) {
+    const int pause = tick ? static_cast<int>(tick().count()) : -1;
+    pollfd input{STDIN_FILENO, POLLIN, 0};
+    char byte = 0;
+    if (::poll(&input, 1, pause) > 0 && ::read(STDIN_FILENO, &byte, 1) <= 0) return;
+  }
+}
+
 int run(const std::vector<std::string>& arguments) {
   std::string netns;
+  bool until_eof = false;
   std::chrono::milliseconds window{0};
   std::vector<std::string> tables;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
@@ -95,6 +110,8 @@ int run(const std::vector<std::string>& arguments) {
       netns = arguments[++i];
     } else if (arguments[i] == "--observe" && i + 1 < arguments.size()) {
       window = std::chrono::milliseconds(std::stol(arguments[++i]));
+    } else if (arguments[i] == "--until-eof") {
+      until_eof = true;
     } else {
       tables.push_back(arguments[i]);
     }
@@ -110,7 +127,8 @@ int run(const std::vector<std::string>& arguments) {
     std::cerr << "facts_dump: " << options.error().message() << "\n";
     return 3;
   }
-  const facts::Facts facts = conclude::sample(request, *options, window, conclude::sleep_through);
+  const facts::Facts facts =
+      conclude::sample(request, *options, window, until_eof ? wait_until_eof : conclude::sleep_through);
   Json out = Json::object();
   for (const auto& [name, asked] : request) {
     const facts::TableData* data = facts.find(name);

@@ -22,6 +22,16 @@ TEST(Text, GlobMatchesAllOfTheText) {
   EXPECT_FALSE(glob_match("?", ""));
 }
 
+TEST(Text, CleanIsUtf8WithoutControlCharacters) {
+  EXPECT_TRUE(is_clean_text("µ → ✓ 🐧 plain\n\t"));
+  EXPECT_FALSE(is_clean_text("\xff"));
+  EXPECT_FALSE(is_clean_text("\xc3"));              // cut short
+  EXPECT_FALSE(is_clean_text("\xc0\xaf"));          // overlong
+  EXPECT_FALSE(is_clean_text("\xed\xa0\x80"));      // surrogate
+  EXPECT_FALSE(is_clean_text("\xf4\x90\x80\x80"));  // beyond U+10FFFF
+  EXPECT_FALSE(is_clean_text("\x1b[31m"));          // a terminal would obey it
+}
+
 TEST(Text, DurationsHaveUnits) {
   EXPECT_EQ(parse_duration("500ms")->count(), 500);
   EXPECT_EQ(parse_duration("1.5s")->count(), 1500);

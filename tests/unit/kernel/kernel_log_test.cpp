@@ -167,5 +167,43 @@ TEST(KernelLog, AFailureIsNoShorterLog) {
                                   .code);
 }
 
+TEST(KernelLog, LinesOfSyslog) {
+  const auto log = parse_syslog(
+      "<6>[    0.000000] Linux version 6.18\n"
+      "<4>[    5.140900] TCP: out of memory -- consider tuning tcp_mem\n"
+      "<30>[12345.000001][ T1234] eth0: Link is Up\n"
+      "<4>[12346.500000][    C1] TCP: request_sock_TCP: Possible SYN flooding on port 443. Dropping request.\n"
+      "<4>[12347.000000] [T12] is no caller\n"
+      "<6>[12347.000000]");
+  ASSERT_TRUE(log) << log.error().message();
+  EXPECT_EQ(6U, log->records);
+  EXPECT_FALSE(log->overwritten);
+  ASSERT_EQ(3U, log->messages.size());
+  EXPECT_EQ("TCP: out of memory -- consider tuning tcp_mem", log->messages[0].text);
+  EXPECT_EQ(5140900U, log->messages[0].timestamp_us);
+  EXPECT_EQ(4U, log->messages[0].level);
+  EXPECT_EQ(1U, log->messages[0].seq);
+  EXPECT_EQ("eth0: Link is Up", log->messages[1].text);
+  EXPECT_EQ(3U, log->messages[1].facility);
+  EXPECT_EQ(6U, log->messages[1].level);
+  EXPECT_EQ(12345000001U, log->messages[1].timestamp_us);
+  EXPECT_EQ(facts::LogTopic::possible_syn_flooding, log->messages[2].topic);
+}
+
+TEST(KernelLog, LinesOfSyslogThatCannotBeJudged) {
+  const auto no_time = parse_syslog("<6>NET: Registered PF_INET\n");
+  ASSERT_FALSE(no_time);
+  EXPECT_EQ(ErrorCode::unsupported, no_time.error().code);
+  EXPECT_NE(std::string::npos, no_time.error().message().find("printk")) << no_time.error().message();
+  for (const std::string_view text : {"NET\n", "<\n", "<x>[    5.140900] NET\n", "\n"}) {
+    EXPECT_FALSE(parse_syslog(text)) << text;
+  }
+  for (const std::string_view text :
+       {"<6>[    5.14] NET\n", "<6>[5] NET\n", "<6>[    5.140900 NET\n", "<6>[x.140900] NET\n"}) {
+    EXPECT_FALSE(parse_syslog(text)) << text;
+  }
+  EXPECT_TRUE(parse_syslog(""));
+}
+
 }  // namespace
 }  // namespace hostcheck::kernel

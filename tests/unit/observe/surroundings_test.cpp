@@ -47,6 +47,32 @@ TEST_F(Samples, AQueueAtItsLimitIsNotFull) {
   EXPECT_EQ(listener(1).samples_full, 1U);
 }
 
+TEST_F(Samples, AreCalmUntilAQueueIsOverHalfFull) {
+  take({at(1, 4, 0), at(2, 0, 0)});
+  EXPECT_TRUE(around_.is_calm());
+  take({at(1, 5, 0), at(2, 0, 0)});
+  EXPECT_FALSE(around_.is_calm());
+  take({at(1, 0, 0), at(2, 0, 0)});
+  EXPECT_TRUE(around_.is_calm());
+}
+
+TEST_F(Samples, AreCalmAgainWhenNothingMoreIsDropped) {
+  take({at(1, 0, 7)});
+  EXPECT_TRUE(around_.is_calm());  // dropped before anybody looked
+  take({at(1, 0, 8)});
+  EXPECT_FALSE(around_.is_calm());
+  take({at(1, 0, 8)});
+  EXPECT_TRUE(around_.is_calm());
+}
+
+TEST_F(Samples, AreNotCalmWhileHandshakesPileUp) {
+  take({at(1, 0, 0)});
+  around_.note(HalfOpen{{1, 5}});
+  EXPECT_FALSE(around_.is_calm());
+  around_.note(HalfOpen{{1, 4}});
+  EXPECT_TRUE(around_.is_calm());
+}
+
 TEST_F(Samples, AListenerThatCameLaterBeganWithNothing) {
   take({});
   take({at(1, 5, 7)});

@@ -86,5 +86,78 @@ TEST_F(Sidecar, AQueryWithAnUnknownParameterIsNoPlan) {
   EXPECT_NE(request.error().message().find("plugin.toml:4"), std::string::npos);
 }
 
+constexpr const char* kTable = R"(
+[[table]]
+name    = "slow_links"
+meaning = "Links that are slow, one row each"
+[[table.column]]
+name    = "ifname"
+type    = "text"
+meaning = "Name of the interface"
+key     = true
+[[table.column]]
+name    = "wait_ms"
+type    = "real"
+unit    = "ms"
+meaning = "How slow it is"
+)";
+
+std::string table_with(std::string_view from, std::string_view to) {
+  std::string text = std::string(kWhole) + kTable;
+  const auto at = text.rfind(from);
+  EXPECT_NE(at, std::string::npos);
+  return text.replace(at, from.size(), to);
+}
+
+TEST_F(Sidecar, DeclaresTablesThatQueriesKnowThen) {
+  const auto plugin = load(std::string(kWhole) + kTable);
+  ASSERT_TRUE(plugin) << plugin.error().message();
+  ASSERT_EQ(plugin->tables.size(), 1U);
+  EXPECT_EQ(plugin->tables.front().inputs, std::vector<std::string>{"links"});
+  EXPECT_FALSE(sql::Database::open()->plan("SELECT wait_ms FROM slow_links"));
+  ASSERT_TRUE(announce_tables(*plugin));
+  auto database = sql::Database::open();
+  const auto request = database->plan("SELECT wait_ms FROM slow_links");
+  ASSERT_TRUE(request) << request.error().message();
+  EXPECT_TRUE(brings_any_of(*plugin, *request));
+  EXPECT_TRUE(facts::is_brought_table("slow_links"));
+  EXPECT_EQ(facts::find_table("slow_links")->columns[1].unit, "ms");
+  EXPECT_EQ(facts::find_table("slow_links")->columns[1].source, "plugin slow");
+
+  Plugin other = *plugin;
+  other.name = "other";
+  const auto twice = announce_tables(other);
+  ASSERT_FALSE(twice);
+  EXPECT_NE(twice.error().message().find("'slow_links' of plugin other is already that of plugin slow"),
+            std::string::npos);
+  Plugin changed = *plugin;
+  changed.tables.front().info.columns.pop_back();
+  const auto anew = announce_tables(changed);
+  ASSERT_FALSE(anew);
+  EXPECT_NE(anew.error().message().find("has other columns"), std::string::npos);
+  Plugin reader = other;
+  reader.inputs.front().query = "SELECT ifname FROM slow_links";
+  const auto planned = plan(reader, *database);
+  ASSERT_FALSE(planned);
+  EXPECT_NE(planned.error().message().find("slow_links is brought by plugin slow"), std::string::npos);
+}
+
+TEST_F(Sidecar, NamesWhatIsWrongWithATable) {
+  EXPECT_NE(error(table_with("\"slow_links\"", "\"links\"")).find("'links' of plugin slow has the name of one of host"),
+            std::string::npos);
+  for (const char* name : {"absences", "probe_mine", "sqlite_x", "order", "Upper", "1st", "a b", ""}) {
+    EXPECT_NE(error(table_with("\"slow_links\"", '"' + std::string(name) + '"')).find("name"), std::string::npos)
+        << name;
+  }
+  EXPECT_NE(error(table_with("\"real\"", "\"float\"")).find("boolean, integer, real, text"), std::string::npos);
+  EXPECT_NE(error(table_with("\"wait_ms\"", "\"ifname\"")).find("two columns 'ifname'"), std::string::npos);
+  EXPECT_NE(error(table_with("\"wait_ms\"", "\"wait_delta\"")).find("_delta"), std::string::npos);
+  EXPECT_NE(error(table_with("key     = true", "")).find("what tells its rows apart"), std::string::npos);
+  EXPECT_NE(
+      error(table_with("meaning = \"Links", "inputs = [\"link\"]\nmeaning = \"Links")).find("did you mean 'links'"),
+      std::string::npos);
+  EXPECT_NE(error(table_with("unit    =", "units   =")).find("did you mean 'unit'"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace hostcheck::plugin

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <stdexcept>
 
 #include <asio/use_awaitable.hpp>
@@ -49,6 +50,7 @@ Task<void> echo(Context& context) {
     world.turns.push_back(Clock::now());
     const auto sent = kernel::wall_clock();
     if (sendto(socket.fd(), "x", 1, 0, to.get(), to.length) != 1) break;
+    context.note_socket(socket.fd(), IPPROTO_UDP, kLoopback, world.port);
     if (!co_await socket.readable(context.within(milliseconds(2000)))) break;
     std::array<std::uint8_t, 16> buffer{};
     const auto got = kernel::receive(socket.fd(), buffer);
@@ -213,6 +215,47 @@ TEST_F(EngineTest, CutsOffAProbeThatDoesNotEnd) {
   EXPECT_EQ(world.left_behind, 0);
   EXPECT_THAT(results[1].error, HasSubstr("count=x"));
   EXPECT_TRUE(results[1].complete);
+}
+
+TEST_F(EngineTest, TellsWhoLooksOnOfPeersBeforeTheirPacketsAndOfConversations) {
+  std::vector<std::pair<IpAddress, std::size_t>> peers;
+  std::set<std::pair<std::uint32_t, Flow>> flows;
+  Engine engine(limits_, {here_}, kKinds);
+  engine.tell({[&](const kernel::NetnsInfo& netns, const IpAddress& peer) {
+                 EXPECT_EQ(netns.name, here_.name);
+                 peers.emplace_back(peer, world.turns.size());
+               },
+               [&](const kernel::NetnsInfo&, std::uint32_t probe, const Flow& flow) { flows.emplace(probe, flow); },
+               {}});
+  engine.run(std::vector<Ask>{ask("serve", {{"count", "3"}}), ask("echo", {{"count", "3"}}), ask("many")}, facts_);
+  // Once, before the first packet to it.
+  EXPECT_THAT(peers, testing::ElementsAre(testing::Pair(kLoopback, 0U)));
+  ASSERT_EQ(flows.size(), 1U);
+  EXPECT_EQ(flows.begin()->first, 2U);
+  const Flow& flow = flows.begin()->second;
+  EXPECT_EQ(flow.protocol, IPPROTO_UDP);
+  EXPECT_EQ(flow.peer, kLoopback);
+  EXPECT_EQ(flow.peer_port, world.port);
+  EXPECT_NE(flow.own_port, 0);
+}
+
+TEST_F(EngineTest, TicksWhileProbesAreUnderWayAndNoLonger) {
+  int ticks = 0;
+  limits_.deadline = Clock::now() + milliseconds(600);
+  Engine engine(limits_, {here_}, kKinds);
+  engine.tell({{}, {}, [&] { ++ticks; }});
+  engine.run(std::vector<Ask>{ask("patient")}, facts_);
+  EXPECT_GE(ticks, 3);
+  EXPECT_LE(ticks, 31);
+  const int before = ticks;
+  const auto start = Clock::now();
+  limits_.deadline = start + std::chrono::seconds(20);
+  Engine another(limits_, {here_}, kKinds);
+  another.tell({{}, {}, [&] { ++ticks; }});
+  another.run(std::vector<Ask>{ask("many")}, facts_);  // done within 20 ms
+  another.run({}, facts_);
+  EXPECT_LT(Clock::now() - start, std::chrono::seconds(10));
+  EXPECT_LE(ticks - before, 100);
 }
 
 TEST_F(EngineTest, NothingIsSentAfterTheDeadline) {

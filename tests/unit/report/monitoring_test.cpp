@@ -131,6 +131,19 @@ TEST(Nagios, SaysWhyAHostCouldNotBeJudged) {
   EXPECT_EQ(nagios_failure("open | x:\nno"), "HOSTCHECK UNKNOWN: open / x:\\x0ano\n");
 }
 
+TEST(Npd, IsOneLineThatIsNotCut) {
+  EXPECT_EQ(as_npd(healthy()), "2 checks clear, nothing found\n");
+  EXPECT_EQ(as_npd(ill()), "port 443 | full (and 2 other findings)\n");
+  conclude::Report report = ill();
+  report.findings.front().summary = std::string(1000, 'x') + "\n";
+  const std::string line = as_npd(report);
+  EXPECT_LE(line.size(), kNpdBytes + 1);
+  EXPECT_THAT(line, HasSubstr("... (and 2 other findings)\n"));
+  report.verdict = conclude::Verdict::unknown;
+  report.unjudged = "this host could not be judged: no check was run";
+  EXPECT_EQ(as_npd(report), report.unjudged + "\n");
+}
+
 TEST(Nagios, IsNeverLargerThanMonitoringKeeps) {
   conclude::Report report = healthy();
   report.verdict = conclude::Verdict::warning;

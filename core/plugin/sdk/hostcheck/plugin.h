@@ -68,6 +68,21 @@ struct hostcheck_table {
   struct hostcheck_text absent;        /* why part or all of what it reads could not be read; "" where all was */
 };
 
+/* One column of a [[table]]. */
+struct hostcheck_column {
+  struct hostcheck_text name;
+  uint32_t kind;   /* enum hostcheck_kind of its values; they may be NULL too. Booleans are integers */
+  uint32_t is_key; /* 1: part of what tells rows apart */
+  struct hostcheck_text unit;
+};
+
+/* A [[table]] of plugin.toml, whose rows hostcheck_output.row takes. */
+struct hostcheck_own_table {
+  struct hostcheck_text name;
+  uint64_t columns;
+  const struct hostcheck_column* column;
+};
+
 struct hostcheck_input {
   uint32_t size;                 /* bytes of this struct that hostcheck filled */
   uint32_t abi;                  /* HOSTCHECK_ABI of hostcheck */
@@ -79,6 +94,9 @@ struct hostcheck_input {
   const struct hostcheck_field* param;
   uint64_t checks; /* ids of its checks that are asked for; findings of others are left out */
   const struct hostcheck_text* check;
+  /* The plugin's own tables as hostcheck knows them. Here only where `size` says so. */
+  uint64_t own_tables;
+  const struct hostcheck_own_table* own_table;
 };
 
 enum hostcheck_severity { HOSTCHECK_INFO = 0, HOSTCHECK_WARNING = 1, HOSTCHECK_CRITICAL = 2, HOSTCHECK_DEFAULT = 255 };
@@ -151,9 +169,13 @@ struct hostcheck_output {
   void (*finding)(void* context, const struct hostcheck_finding* finding);
   /* The check could not judge, or not all: `unknown` with this reason unless it has findings. */
   void (*unknown)(void* context, struct hostcheck_text id, struct hostcheck_text reason);
-  /* One row for the table plugin_facts, which rules can query; table is a name of the plugin's own choice. */
+  /* One row for a [[table]] of plugin.toml. Fields are its columns by their names, in any order; those left out are
+   * NULL. A table or column that is not declared, or a value of another type, is a failure of the plugin. */
   void (*row)(void* context, struct hostcheck_text table, uint64_t fields, const struct hostcheck_field* field);
   void (*probe)(void* context, const struct hostcheck_probe* probe);
+  /* Not all rows of a [[table]] can be told, for this reason: who reads it is told so. Here only where `size` says so.
+   */
+  void (*absent)(void* context, struct hostcheck_text table, struct hostcheck_text reason);
 };
 
 /* The descriptor. It and what it points to live as long as the shared object is loaded. */

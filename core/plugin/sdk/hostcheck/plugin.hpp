@@ -20,6 +20,7 @@
 // hostcheck::Error for a name that plugin.toml does not have. Threads, units and lifetimes: see plugin.h.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
@@ -117,6 +118,14 @@ class Input {
 
   // Time between the two samples; 0 when there was one.
   [[nodiscard]] std::uint64_t observed_ms() const { return input_.observed_ms; }
+  // Whether it is a [[table]] that this hostcheck knows. One that is older than plugins' tables knows none.
+  [[nodiscard]] bool brings(std::string_view name) const {
+    if (input_.size < offsetof(hostcheck_input, own_table) + sizeof(input_.own_table)) return false;
+    for (std::uint64_t at = 0; at < input_.own_tables; ++at) {
+      if (view(input_.own_table[at].name) == name) return true;
+    }
+    return false;
+  }
   // Whether findings of this check are asked for.
   [[nodiscard]] bool wants(std::string_view id) const {
     for (std::uint64_t at = 0; at < input_.checks; ++at) {
@@ -280,11 +289,19 @@ class Output {
   void unknown(std::string_view id, std::string_view reason) {
     output_.unknown(output_.context, text_of(id), text_of(reason));
   }
-  // One row of a fact table of the plugin's own: rules read it as plugin_facts.data ->> 'name'.
+  // One row of a [[table]] of plugin.toml: columns and their values. Rules, queries and snapshots have the table under
+  // its name.
   void row(std::string_view table, const std::vector<std::pair<std::string, Value>>& cells) {
     std::vector<hostcheck_field> fields;
     for (const auto& [name, value] : cells) fields.push_back({text_of(name), value.raw()});
     output_.row(output_.context, text_of(table), fields.size(), fields.data());
+  }
+  // Not all rows of a [[table]] can be told. Throws where hostcheck is too old to hear of it.
+  void absent(std::string_view table, std::string_view reason) {
+    if (output_.size < offsetof(hostcheck_output, absent) + sizeof(output_.absent)) {
+      throw Error("this hostcheck knows no plugin's table that is absent in part");
+    }
+    output_.absent(output_.context, text_of(table), text_of(reason));
   }
   // Asks for a probe on behalf of a check; see hostcheck_probe for what becomes of it. netns "": where hostcheck runs.
   void probe(std::string_view id, std::string_view kind, std::string_view target, std::string_view netns,

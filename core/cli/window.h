@@ -2,21 +2,22 @@
 #pragma once
 
 #include <chrono>
-#include <functional>
+
+#include "core/conclude/sample.h"
 
 namespace hostcheck::cli {
 
 using Clock = std::chrono::steady_clock;
 
-class Watch {
+class Window {
  public:
   // The run has to be over at deadline. progress: draw a line on standard error where that is a terminal.
   // From now on a first SIGINT ends the waiting early, and a second one the process.
-  Watch(Clock::time_point start, Clock::time_point deadline, bool progress);
+  Window(Clock::time_point start, Clock::time_point deadline, bool progress);
 
   // Returns after the window, at an interrupt, or when what is left until the deadline is needed for the rest of the
-  // run. tick is called about every `every` meanwhile, when that is not zero.
-  void wait(std::chrono::milliseconds window, std::chrono::milliseconds every, const std::function<void()>& tick) const;
+  // run. tick as in conclude::Wait.
+  void wait(std::chrono::milliseconds window, const conclude::Tick& tick) const;
   // Whether an interrupt came.
   [[nodiscard]] static bool interrupted();
   [[nodiscard]] Clock::time_point deadline() const { return deadline_; }
