@@ -100,9 +100,14 @@ struct request_sock {
 	struct sock_common __req_common;
 };
 
+struct dst_entry {
+	struct net_device *dev;
+};
+
 struct sk_buff {
 	struct net_device *dev;
 	struct sock *sk;
+	unsigned long _skb_refdst; /* a struct dst_entry, and a flag in the lowest bit */
 	unsigned long _nfct;
 	unsigned int len;
 	unsigned int data_len;

@@ -4,6 +4,7 @@
  *
  * Packets are seen at the tracepoints netif_receive_skb (once for every pass through a device, decapsulated packets too)
  * and net_dev_queue, which cost no clone of the packet as a packet socket would. */
+#include "drop.h"
 #include "handshake.h"
 #include "kernel_types.h"
 #include "listeners.h"
@@ -12,10 +13,9 @@
 #include "ordinary.h"
 #include "packet.h"
 #include "refusal.h"
+#include "reset.h"
 
 char LICENSE[] SEC("license") = "GPL";
-
-#define NFCT_PTRMASK (~7UL)
 
 #define PACKET_OTHERHOST 3
 
@@ -228,89 +228,6 @@ int BPF_PROG(observe_transmit_plain, struct sk_buff *skb)
 	return is_worth_a_look(skb, OBSERVE_OUT) && !sent_is_ordinary_plain(skb) ? look_at_sent_plain(skb) : 0;
 }
 
-/* The handshake that the dropped packet belongs to is told of it. */
-static __noinline int on_flow_drop(struct packet *packet, __u64 place, __u32 reason, int has_conntrack)
-{
-	struct observe_flow_key key = {};
-	if (!packet)
-		return 0;
-	int synack = (packet->flags & (FLAG_SYN | FLAG_ACK)) == (FLAG_SYN | FLAG_ACK);
-	flow_key_of(packet, synack, &key);
-	struct observe_flow *flow = bpf_map_lookup_elem(&flows, &key);
-	if (!flow)
-		return 0;
-	if (synack) {
-		flow->synack_drops++;
-		flow->synack_drop_reason = reason;
-		flow->synack_drop_place = place;
-	} else if (packet->flags & FLAG_SYN) {
-		flow->drops++;
-		flow->drop_reason = reason;
-		flow->drop_place = place;
-		flow->drop_has_conntrack = (__u8)has_conntrack;
-	} else {
-		flow->ack_drops++;
-		flow->ack_drop_reason = reason;
-		flow->ack_drop_place = place;
-	}
-	return 0;
-}
-
-static __always_inline int on_drop(struct sk_buff *skb, __u64 place, __u32 reason)
-{
-	struct packet packet = {};
-	struct observe_drop_key key = {};
-	struct net_device *device = skb->dev;
-	struct sock *sk = skb->sk;
-	const unsigned char *head = skb->head;
-	__u64 now;
-	if (settings.purge_reason && reason == settings.purge_reason)
-		return 0;
-	if (device) {
-		packet.netns = device->nd_net.net->ns.inum;
-		packet.ifindex = (__u32)device->ifindex;
-	} else if (sk) {
-		packet.netns = sk->__sk_common.skc_net.net->ns.inum;
-	}
-	if (!wanted_netns(packet.netns))
-		return 0;
-	packet.ether_type = bpf_ntohs(skb->protocol);
-	int is_ip = skb->network_header != 0xffff &&
-		    read_packet(head, skb->network_header, packet.ether_type, &packet) == 0;
-	int has_conntrack = (skb->_nfct & NFCT_PTRMASK) != 0;
-	now = bpf_ktime_get_ns();
-	key.place = place;
-	key.netns = packet.netns;
-	key.reason = reason;
-	key.ifindex = packet.ifindex;
-	if (is_ip) {
-		key.family = packet.family;
-		key.protocol = packet.protocol;
-		key.port = packet.destination_port;
-	}
-	struct observe_drop *drop = bpf_map_lookup_elem(&drops, &key);
-	if (!drop) {
-		struct observe_drop first = {};
-		first.first_ns = now;
-		first.source = packet.source;
-		first.destination = packet.destination;
-		first.source_port = packet.source_port;
-		first.ether_type = packet.ether_type;
-		first.tcp_flags = packet.flags;
-		first.has_conntrack = (__u8)has_conntrack;
-		ADD_ROW(drops, &key, &first, drops);
-		drop = bpf_map_lookup_elem(&drops, &key);
-	}
-	if (drop) {
-		__sync_fetch_and_add(&drop->count, 1);
-		drop->last_ns = now;
-		drops_seen++;
-	}
-	if (is_ip && packet.protocol == IPPROTO_TCP)
-		return on_flow_drop(&packet, place, reason, has_conntrack);
-	return 0;
-}
-
 /* Kernels from 5.17 on. */
 SEC("tp_btf/kfree_skb")
 int BPF_PROG(observe_drop_reason, struct sk_buff *skb, void *place, int reason)
@@ -323,20 +240,6 @@ SEC("tp_btf/kfree_skb")
 int BPF_PROG(observe_drop_plain, struct sk_buff *skb, void *place)
 {
 	return on_drop(skb, (__u64)place, 0);
-}
-
-static __always_inline void addresses_of(const struct sock_common *common, struct observe_address *local,
-					 struct observe_address *remote)
-{
-	if (common->skc_family == AF_INET6) {
-		__builtin_memcpy(local->bytes, &common->skc_v6_rcv_saddr, 16);
-		__builtin_memcpy(remote->bytes, &common->skc_v6_daddr, 16);
-	} else {
-		__be32 address = common->skc_rcv_saddr;
-		from_ipv4(local, &address);
-		address = common->skc_daddr;
-		from_ipv4(remote, &address);
-	}
 }
 
 static __always_inline void count_retransmit(const struct sock_common *common, __u8 kind, __u16 local_port)
@@ -398,60 +301,6 @@ int BPF_PROG(observe_state, const struct sock *sk, int old_state, int new_state)
 	struct observe_service *service = service_of(&key, 0);
 	if (service)
 		__sync_fetch_and_add(&service->completed, 1);
-	return 0;
-}
-
-static __always_inline void note_stack_reset(struct observe_reset_key *key, __u32 reason, __u8 state, int answers_syn)
-{
-	struct observe_reset *reset = bpf_map_lookup_elem(&resets, key);
-	if (!reset) {
-		struct observe_reset first = {};
-		ADD_ROW(resets, key, &first, resets);
-		reset = bpf_map_lookup_elem(&resets, key);
-		if (!reset)
-			return;
-	}
-	reset->stack++;
-	reset->reason = reason;
-	reset->state = state;
-	if (answers_syn)
-		reset->answers_syn = 1;
-}
-
-static __always_inline int on_send_reset(const struct sock *sk, const struct sk_buff *skb, __u32 reason)
-{
-	struct observe_reset_key key = {};
-	__u8 state = 0;
-	int answers_syn = 0;
-	key.direction = OBSERVE_OUT;
-	if (sk) {
-		state = sk->__sk_common.skc_state;
-		key.netns = sk->__sk_common.skc_net.net->ns.inum;
-	}
-	if (skb) {
-		struct packet packet = {};
-		struct net_device *device = skb->dev;
-		if (read_packet(skb->head, skb->network_header, bpf_ntohs(skb->protocol), &packet))
-			return 0;
-		if (device)
-			key.netns = device->nd_net.net->ns.inum;
-		/* The reset answers this packet. */
-		answers_syn = (packet.flags & (FLAG_SYN | FLAG_ACK)) == FLAG_SYN;
-		key.source = packet.destination;
-		key.destination = packet.source;
-		key.source_port = packet.destination_port;
-		key.destination_port = packet.source_port;
-	} else if (sk) {
-		addresses_of(&sk->__sk_common, &key.source, &key.destination);
-		/* A socket that is being closed has given its port back, and skc_num with it; inet_sport still says it. */
-		key.source_port = bpf_ntohs(BPF_CORE_READ((const struct inet_sock *)sk, inet_sport));
-		key.destination_port = bpf_ntohs(sk->__sk_common.skc_dport);
-	} else {
-		return 0;
-	}
-	if (!wanted_netns(key.netns))
-		return 0;
-	note_stack_reset(&key, reason, state, answers_syn);
 	return 0;
 }
 

@@ -57,6 +57,20 @@ static __always_inline void from_ipv4(struct observe_address *to, const void *by
 	__builtin_memcpy(to->bytes + 12, bytes, 4);
 }
 
+static __always_inline void addresses_of(const struct sock_common *common, struct observe_address *local,
+					 struct observe_address *remote)
+{
+	if (common->skc_family == AF_INET6) {
+		__builtin_memcpy(local->bytes, &common->skc_v6_rcv_saddr, 16);
+		__builtin_memcpy(remote->bytes, &common->skc_v6_daddr, 16);
+	} else {
+		__be32 address = common->skc_rcv_saddr;
+		from_ipv4(local, &address);
+		address = common->skc_daddr;
+		from_ipv4(remote, &address);
+	}
+}
+
 struct wire_ports {
 	__be16 source;
 	__be16 destination;
