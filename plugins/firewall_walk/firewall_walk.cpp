@@ -1,5 +1,5 @@
-// Which rule drops the SYNs to a port that something listens on: each lost SYN is walked through the chains as the
-// kernel would, and rules whose counter stood still are out of the question.
+// Which rule drops the handshakes of a port that something listens on: each lost SYN, SYN-ACK or last ACK is walked
+// through the chains as the kernel would, and rules whose counter stood still are out of the question.
 #include <algorithm>
 #include <map>
 #include <set>
@@ -11,13 +11,16 @@
 
 namespace {
 
-constexpr std::string_view kId = "netfilter.drops_service_port";
-// Walks a port; SYNs beyond them are counted, not walked.
+constexpr std::string_view kDropsService = "netfilter.drops_service_port";
+constexpr std::string_view kDropsAnswers = "netfilter.drops_answers";
+// Walks a port; packets beyond them are counted, not walked.
 constexpr std::size_t kMostWalks = 64;
 
 struct Lost {
   std::string_view netns, peer, local, ifname, place, stage;
-  std::int64_t peer_port = 0, port = 0, attempts = 0;
+  std::int64_t peer_port = 0, port = 0, attempts = 0, dropped = 0;
+
+  [[nodiscard]] bool is_answer() const { return stage == "synack"; }
 };
 
 struct Listener {
@@ -26,11 +29,16 @@ struct Listener {
   std::optional<std::int64_t> pid;
 };
 
-// What was lost at one port.
+// What was lost of what comes to one port, or of the answers that leave it.
 struct Port {
   std::vector<const Lost*> lost;
-  std::int64_t syns = 0, most = 0;
+  std::int64_t dropped = 0, most = 0;
   std::map<std::string_view, std::int64_t> tries_of;  // by peer
+
+  [[nodiscard]] bool is_of_answers() const { return lost.front()->is_answer(); }
+  [[nodiscard]] bool has(std::string_view stage) const {
+    return std::any_of(lost.begin(), lost.end(), [&](const Lost* each) { return each->stage == stage; });
+  }
 };
 using Key = std::pair<std::string_view, std::int64_t>;  // netns, port
 
@@ -58,6 +66,7 @@ Facts read(const hostcheck::Input& input) {
                                          {"local", &Lost::local},
                                          {"local_port", &Lost::port},
                                          {"attempts", &Lost::attempts},
+                                         {"dropped", &Lost::dropped},
                                          {"ifname", &Lost::ifname},
                                          {"drop_place", &Lost::place},
                                          {"stage", &Lost::stage}});
@@ -80,6 +89,7 @@ Facts read(const hostcheck::Input& input) {
                                               {"table", &Chain::table},
                                               {"chain", &Chain::chain},
                                               {"hook", &Chain::hook},
+                                              {"device", &Chain::device},
                                               {"policy", &Chain::policy},
                                               {"priority", &Chain::priority},
                                               {"counted", &Chain::packets}});
@@ -116,7 +126,7 @@ int weight(const Suspect& suspect, std::string_view place) {
 
 // What was dropped of this handshake.
 Packet packet_of(const Lost& lost) {
-  if (lost.stage == "synack") return {lost.local, lost.peer, lost.port, lost.peer_port, "", true, false};
+  if (lost.is_answer()) return {lost.local, lost.peer, lost.port, lost.peer_port, "", true, false};
   return {lost.peer, lost.local, lost.peer_port, lost.port, lost.ifname, false, lost.stage != "ack"};
 }
 
@@ -137,7 +147,7 @@ Verdict find_rule(const Facts& facts, std::string_view netns, const Port& port) 
     const Lost& lost = *port.lost[at];
     for (const Suspect& each : ruleset.walk(packet_of(lost))) {
       all.insert(words_of(each));
-      if (each.rule != nullptr && for_certain_sources(*each.rule)) verdict.on_purpose = true;
+      if (each.rule != nullptr && !lost.is_answer() && for_certain_sources(*each.rule)) verdict.on_purpose = true;
       if (weight(each, lost.place) <= best) continue;
       best = weight(each, lost.place);
       verdict.rule = words_of(each);
@@ -147,6 +157,8 @@ Verdict find_rule(const Facts& facts, std::string_view netns, const Port& port) 
   }
   all.erase(verdict.rule);
   verdict.others = std::move(all);
+  // Who means to keep a client out drops what it sends; to take its SYN and drop the answer is nobody's intent.
+  if (port.is_of_answers()) return verdict;
   const std::int64_t number = port.lost.front()->port;
   verdict.on_purpose =
       verdict.on_purpose || std::any_of(rules.begin(), rules.end(), [&](const Rule* each) {
@@ -181,21 +193,37 @@ std::map<std::string_view, std::optional<std::int64_t>> owners_of(const Facts& f
   return owners;
 }
 
+// What the packet filter dropped, as the report says it.
+std::string_view packets_of(const Port& port) {
+  if (port.is_of_answers()) return "SYN-ACKs of the port that the packet filter dropped";
+  if (!port.has("ack")) return "SYNs to the port that the packet filter dropped";
+  return port.has("syn") ? "SYNs and last ACKs of handshakes to the port that the packet filter dropped"
+                         : "last ACKs of handshakes to the port that the packet filter dropped";
+}
+
+std::string summary_of(const Key& key, const Port& port, std::string_view name) {
+  const std::string attempts = std::to_string(port.lost.size()) + " attempts of " +
+                               std::to_string(port.tries_of.size()) + " clients (" +
+                               std::string(port.tries_of.begin()->first) + ")";
+  const std::string where = "port " + std::to_string(key.second) + " of " + std::string(name);
+  if (port.is_of_answers()) {
+    return "the packet filter drops the answers of " + where + ": " + attempts +
+           " came in, and their SYN-ACKs never left";
+  }
+  return "the packet filter drops connections to " + where + ": " + attempts + " got no answer";
+}
+
 void tell(const Key& key, const Port& port, const Verdict& verdict, std::string_view process,
           std::optional<std::int64_t> pid, hostcheck::Output& output) {
-  const std::string example(port.tries_of.begin()->first);
-  const std::string name = process.empty() ? "unknown" : std::string(process);
-  hostcheck::Finding found(kId);
+  hostcheck::Finding found(port.is_of_answers() ? kDropsAnswers : kDropsService);
   found.severity(verdict.on_purpose ? hostcheck::Severity::info : hostcheck::Severity::warning);
   found.subject("netns", key.first).subject("port", key.second);
   if (!process.empty()) found.subject("process", process);
   found.subject("pid", pid);
-  found.summary("the packet filter drops connections to port " + std::to_string(key.second) + " of " + name + ": " +
-                std::to_string(port.lost.size()) + " attempts of " + std::to_string(port.tries_of.size()) +
-                " clients (" + example + ") got no answer");
+  found.summary(summary_of(key, port, process.empty() ? "unknown" : process));
   using hostcheck::When;
-  found.evidence("SYNs to the port that the packet filter dropped", port.syns, "packets",
-                 "kfree_skb NETFILTER_DROP of these very packets", When::window);
+  found.evidence(packets_of(port), port.dropped, "packets", "kfree_skb NETFILTER_DROP of these very packets",
+                 When::window);
   if (!port.lost.front()->place.empty()) {
     found.evidence("dropped at", port.lost.front()->place, "", "kfree_skb location", When::window);
   }
@@ -212,23 +240,31 @@ void tell(const Key& key, const Port& port, const Verdict& verdict, std::string_
                  When::window);
   found.fix("Find who wrote the rule and whether it is meant; then delete it, or let the port pass before it",
             verdict.command);
-  found.fix("If it is meant, let the program listen on 127.0.0.1 only, so that nobody expects it");
+  if (port.is_of_answers()) {
+    found.fix(
+        "If these clients are not to be served, drop their SYNs (input) instead, so that they cost no half-open "
+        "handshakes");
+  } else {
+    found.fix("If it is meant, let the program listen on 127.0.0.1 only, so that nobody expects it");
+  }
   output.add(found);
 }
 
 void check(const hostcheck::Input& input, hostcheck::Output& output) {
   const Facts facts = read(input);
-  std::map<Key, Port> ports;
+  std::map<std::pair<Key, bool>, Port> ports;  // what comes in and the answers, each of its own
   for (const Lost& each : facts.lost) {
-    Port& port = ports[{each.netns, each.port}];
+    Port& port = ports[{{each.netns, each.port}, each.is_answer()}];
     port.lost.push_back(&each);
-    port.syns += each.attempts;
+    port.dropped += each.dropped;
     port.most = std::max(port.most, each.attempts);
     ++port.tries_of[each.peer];
   }
-  for (const auto& [key, port] : ports) {
+  for (const auto& [place, port] : ports) {
+    const Key& key = place.first;
     // A repeated SYN is a client; single ones may be a scan that passes by.
-    if (port.most < 2 && static_cast<std::int64_t>(port.lost.size()) < input.integer("min_attempts")) continue;
+    const std::int64_t least = input.integer(port.is_of_answers() ? "min_answers" : "min_attempts");
+    if (port.most < 2 && static_cast<std::int64_t>(port.lost.size()) < least) continue;
     const auto owners = owners_of(facts, key);
     if (owners.empty()) continue;
     const Verdict verdict = find_rule(facts, key.first, port);

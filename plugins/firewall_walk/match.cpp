@@ -82,16 +82,6 @@ Match address_is(std::string_view item, const Address& address) {
   return other.size == address.size && other.bytes == address.bytes ? Match::yes : Match::no;
 }
 
-Match interface_in(std::string_view list, std::string_view name) {
-  return any_of(list, [&](std::string_view item) {
-    if (name.empty()) return Match::maybe;
-    if (!item.empty() && item.back() == '*') {
-      return name.substr(0, item.size() - 1) == item.substr(0, item.size() - 1) ? Match::yes : Match::no;
-    }
-    return item == name ? Match::yes : Match::no;
-  });
-}
-
 // A first SYN is new, what follows is established; whether connection tracking takes it for invalid or leaves it
 // untracked is not known.
 Match state_in(std::string_view list, bool first) {
@@ -125,6 +115,16 @@ Match port_in(std::string_view list, std::int64_t port) {
 Match address_in(std::string_view list, std::string_view address) {
   const Address parsed = parse(address);
   return any_of(list, [&](std::string_view item) { return address_is(item, parsed); });
+}
+
+Match interface_in(std::string_view list, std::string_view name) {
+  return any_of(list, [&](std::string_view item) {
+    if (name.empty()) return Match::maybe;
+    if (!item.empty() && item.back() == '*') {
+      return name.substr(0, item.size() - 1) == item.substr(0, item.size() - 1) ? Match::yes : Match::no;
+    }
+    return item == name ? Match::yes : Match::no;
+  });
 }
 
 Match matches(const Rule& rule, const Packet& packet) {

@@ -32,3 +32,4 @@ struct Rule {
 // Parts of it, each on a column's text; "" matches anything, a leading ! turns it round, a set's name (@...) is maybe.
 [[nodiscard]] Match port_in(std::string_view list, std::int64_t port);
 [[nodiscard]] Match address_in(std::string_view list, std::string_view address);
+[[nodiscard]] Match interface_in(std::string_view list, std::string_view name);  // name: "" where it is not told

@@ -13,7 +13,7 @@ constexpr int kMostSteps = 200'000;
 // Order of the hooks: those of packets that come in, then those of packets that leave.
 constexpr int kFirstOutgoing = 3;
 int stage_of(std::string_view hook) {
-  constexpr std::string_view kHooks[] = {"ingress", "prerouting", "input", "output", "postrouting"};
+  constexpr std::string_view kHooks[] = {"ingress", "prerouting", "input", "output", "postrouting", "egress"};
   const auto found = std::find(std::begin(kHooks), std::end(kHooks), hook);
   return found == std::end(kHooks) ? -1 : static_cast<int>(found - std::begin(kHooks));
 }
@@ -88,6 +88,14 @@ Ruleset::End Ruleset::through(const Body& body, Walk& walk, Match sure, const st
   return End::back;
 }
 
+// Whether the packet passes by the interface of a netdev chain. Of one that came in by a VLAN or bridge the interface
+// below is not told.
+Match Ruleset::device_of(const Body& base, const Packet& packet) {
+  if (base.chain == nullptr || base.chain->device.empty()) return Match::yes;
+  const bool same = interface_in(base.chain->device, packet.outgoing ? "" : packet.interface) == Match::yes;
+  return same ? Match::yes : Match::maybe;
+}
+
 std::vector<Suspect> Ruleset::walk(const Packet& packet) const {
   Walk walk{packet, {}, 0, false};
   const bool six = packet.source.find(':') != std::string_view::npos;
@@ -95,8 +103,9 @@ std::vector<Suspect> Ruleset::walk(const Packet& packet) const {
     const std::string_view family = std::get<1>(base->name);
     if (packet.outgoing != (stage_of(base->hook) >= kFirstOutgoing)) continue;
     if (family == "bridge" || family == "arp" || family == (six ? "ip" : "ip6")) continue;
-    walk.unsure = false;
-    const End end = through(*base, walk, Match::yes, "", 0);
+    const Match here = device_of(*base, packet);
+    walk.unsure = here == Match::maybe;
+    const End end = through(*base, walk, here, "", 0);
     if (end == End::dropped) break;
     if (end == End::over || base->chain == nullptr || base->chain->policy != "drop") continue;
     if (base->chain->packets == 0) continue;

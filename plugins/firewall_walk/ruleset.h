@@ -11,6 +11,7 @@
 // One row of netfilter_chains.
 struct Chain {
   std::string_view netns, backend, family, table, chain, hook, policy;
+  std::string_view device;                  // of a netdev chain; several with commas
   std::int64_t priority = 0, packets = -1;  // packets: decided by the policy meanwhile, -1 where it is not counted
 };
 
@@ -27,7 +28,7 @@ class Ruleset {
   // Rows of one namespace; they have to outlive it. Rules in order of their positions.
   Ruleset(const std::vector<const Rule*>& rules, const std::vector<const Chain*>& chains);
 
-  // From ingress through prerouting to input; an outgoing packet through output and postrouting.
+  // From ingress through prerouting to input; an outgoing packet through output and postrouting to egress.
   [[nodiscard]] std::vector<Suspect> walk(const Packet& packet) const;
 
  private:
@@ -47,6 +48,7 @@ class Ruleset {
     int steps = 0;
     bool unsure = false;  // a rule of the present base chain may have let the packet go
   };
+  static Match device_of(const Body& base, const Packet& packet);
   End through(const Body& body, Walk& walk, Match sure, const std::string& way, int depth) const;
   Body& body_of(const Name& name);
   std::map<Name, Body> bodies_;

@@ -153,6 +153,53 @@ def iptables_drops_service(scene):
                 evidence={"the rule": re.compile("web, rule 1")})
 
 
+def unanswering(scene):
+    """A server whose answers are dropped, and more clients than its half-open queue takes: cookies have to answer them."""
+    scene.start(scene.server, "deaf", scene.any_address, PORT, 5)
+    scene.start(scene.client, "persistent", scene.address, PORT, 30)
+    scene.wait(scene.server, "SELECT 1 FROM counters WHERE name = 'TCPReqQFullDoCookies' AND value > 0", "cookies")
+
+
+@fault("C01", "netfilter.drops_answers", effects=["listen.syn_flood"], families=BOTH, quick=True)
+def firewall_drops_answers(scene):
+    """SYNs come in, and a rule drops the answers on their way out, cookies too"""
+    scene.pair()
+    scene.nft(scene.server, "table inet guard { chain output { type filter hook output priority 0; tcp sport 8080 counter drop; }; }")
+    unanswering(scene)
+    count = lambda: scene.nft_packets(scene.server, "inet", "guard")  # noqa: E731
+    scene.judge(scene.server, observe="2s", subject={"port": PORT, "process": "python3"}, summary="SYN-ACKs never left",
+                against={"packets that this rule counted": count, "SYN-ACKs of the port": count}, explains=["listen.syn_flood"],
+                evidence={"the rule": re.compile("inet guard output, rule 1: .*drop"),
+                          "clients that got no answer": re.compile(re.escape(scene.family.client))},
+                also={"listen.syn_flood": {"process": "python3"}})
+
+
+@fault("C01", "netfilter.drops_answers", effects=["listen.syn_flood"], families=BOTH)
+def egress_drops_answers(scene):
+    """an egress chain of the interface drops the answers"""
+    scene.pair()
+    scene.nft(scene.server, "table netdev guard { chain leaving { type filter hook egress device \"veth0\" priority 0; "
+                            "tcp sport 8080 counter drop; }; }")
+    unanswering(scene)
+    scene.judge(scene.server, observe="2s", subject={"port": PORT, "process": "python3"}, summary="SYN-ACKs never left",
+                against={"SYN-ACKs of the port": lambda: scene.nft_packets(scene.server, "netdev", "guard")},
+                evidence={"the rule": re.compile("netdev guard leaving, rule 1: .*drop")})
+
+
+@fault("C01", "tcp.answers_dropped", effects=["listen.syn_flood"], families=BOTH)
+def tc_drops_answers(scene):
+    """a program of tc drops the answers, which no firewall's rules show"""
+    scene.pair()
+    # Classic BPF: the TCP source port behind Ethernet and an IP header without options; 2 is TC_ACT_SHOT, -1 goes on.
+    offset = 54 if scene.version == "v6" else 34
+    scene.server.exec("tc", "qdisc", "add", "dev", "veth0", "clsact")
+    scene.server.exec("tc", "filter", "add", "dev", "veth0", "egress", "protocol", "ipv6" if scene.version == "v6" else "ip", "bpf", "da",
+                      "bytecode", "4,40 0 0 %d,21 0 1 %d,6 0 0 2,6 0 0 4294967295" % (offset, PORT))
+    unanswering(scene)
+    scene.judge(scene.server, observe="2s", subject={"process": "python3", "drop_reason": "TC_EGRESS"}, summary="a tc filter on their way",
+                against={"SYN-ACKs dropped": lambda: scene.tc_drops(scene.server, "veth0")}, explains=["listen.syn_flood"])
+
+
 @fault("C01", "limits.fd_process", effects=["listen.accept_queue_overflow", "listen.not_accepting", "listen.accepts_slowly"],
        families=BOTH, quick=True)
 def descriptors_of_the_process(scene):

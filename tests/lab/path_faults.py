@@ -64,7 +64,7 @@ def peer_that_left_the_name(scene):
           evidence={"connections to the stale": 3})
 
 
-@fault("C04", "path.packet_loss", effects=["dns.address_unreachable"], families=BOTH)
+@fault("C04", "path.packet_loss", families=BOTH)
 def loss_that_is_carried(scene):
     """silent and slow hops, and loss that begins at a hop and goes on to the end"""
     chain = scene.closing(Chain(6))
@@ -109,7 +109,7 @@ def one_path_of_four_is_dead(scene):
                 client.connect((SERVER[version(scene)], PORT))
 
 
-@fault("C06", "path.packet_loss", effects=["dns.address_unreachable"], families=BOTH)
+@fault("C06", "path.packet_loss", families=BOTH)
 def loss_whatever_the_port(scene):
     """a tenth of all packets is lost, whatever the source port"""
     target = way(scene)
@@ -197,6 +197,15 @@ def gateway_is_gone(scene):
     scene.addCleanup(wants.wait)
     scene.addCleanup(wants.kill)
     judge(scene, scene.link.host, target, subject={"gateway": address, "interface": "eth0"})
+
+
+@fault("C13", "route.gateway_unreachable", families=BOTH, effects=["dns.address_unreachable", "tcp.syn_unanswered"])
+def gateway_is_gone_and_forgotten(scene):
+    """the default gateway went away, nobody uses it, and the kernel has no entry of it when the run begins"""
+    target = link(scene)
+    scene.link.router.ip("link", "set", "eth0", "down")
+    judge(scene, scene.link.host, target, subject={"gateway": GATE[version(scene)], "interface": "eth0"},
+          each_time=lambda: scene.link.host.ip("neigh", "flush", "dev", "eth0"))
 
 
 @fault("C13", "neigh.gateway_entry_wrong", families=BOTH, effects=["dns.address_unreachable"])

@@ -149,6 +149,12 @@ class Scene(Lab):
         return sum(expr["counter"]["packets"] for each in listed["nftables"] if "rule" in each
                    for expr in each["rule"]["expr"] if "counter" in expr)
 
+    @staticmethod
+    def tc_drops(netns, device):
+        """Packets that the filters of a device's clsact queue dropped."""
+        told = json.loads(netns.exec("tc", "-s", "-j", "qdisc", "show", "dev", device))
+        return sum(each["drops"] for each in told if each["kind"] == "clsact")
+
     # Judging
 
     def reports(self, netns, options, observe, probe, each_time=None):

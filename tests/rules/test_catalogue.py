@@ -20,7 +20,7 @@ listen.accept_queue_overflow listen.syn_queue_overflow listen.syn_flood listen.n
 tcp.tw_recycle_enabled tcp.paws_drops tcp.syn_unanswered tcp.window_scaling_disabled tcp.receive_window_limited
 tcp.send_buffer_limited tcp.retransmissions_high
 conntrack.table_full conntrack.near_full conntrack.insert_failed conntrack.buckets_low
-netfilter.drops_service_port
+netfilter.drops_service_port netfilter.drops_answers
 limits.fd_process limits.fd_system limits.tcp_memory limits.process_stopped
 route.rp_filter_drops route.gateway_unreachable
 socket.idle_without_keepalive socket.ephemeral_ports_exhausted
