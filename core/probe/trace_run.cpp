@@ -105,7 +105,20 @@ TraceRun::Sent TraceRun::reach() {
     if (!co_await tracer_.send(flow % static_cast<std::uint32_t>(flows()), Tracer::kWholeWay)) co_return false;
     co_await tracer_.settle();
   }
+  if (reached()) co_return true;
+  // Of equal paths the dead one may have been taken by all of these: no target is called silent before the other flows
+  // have asked.
+  if (!co_await whole_way()) co_return false;
+  co_await tracer_.settle();
   co_return true;
+}
+
+// One that arrives, where any does.
+std::uint32_t TraceRun::leading_flow() const {
+  const auto found = std::find_if(shots().begin(), shots().end(), [](const TraceShot& each) {
+    return each.ttl == Tracer::kWholeWay && each.met == Met::target;
+  });
+  return found == shots().end() ? 0 : found->flow;
 }
 
 TraceRun::Sent TraceRun::discover() {
@@ -115,7 +128,7 @@ TraceRun::Sent TraceRun::discover() {
     const std::uint32_t from = farthest_ + 1;
     // Plain sockets of TCP know the distance in between.
     for (; farthest_ < std::min(until, kFarthest) && !distance(); ++farthest_) {
-      if (!co_await tracer_.send(0, static_cast<std::uint8_t>(farthest_ + 1))) co_return false;
+      if (!co_await tracer_.send(leading_flow(), static_cast<std::uint8_t>(farthest_ + 1))) co_return false;
     }
     co_await tracer_.settle();
     if (distance()) break;
@@ -146,7 +159,7 @@ TraceRun::Sent TraceRun::list() {
 // More flows to each distance, until another equal next hop is ruled out.
 TraceRun::Sent TraceRun::spread() {
   std::map<std::uint32_t, std::uint32_t> sent;  // flows by distance
-  for (std::uint32_t ttl = 1; ttl <= last_hop(); ++ttl) sent[ttl] = 1;
+  for (std::uint32_t ttl = 1; ttl <= last_hop(); ++ttl) sent[ttl] = leading_flow() == 0 ? 1 : 0;
   for (bool more = true; more;) {
     more = false;
     const std::size_t before = shots().size();

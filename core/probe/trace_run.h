@@ -45,6 +45,7 @@ class TraceRun {
   using Sent = Task<bool>;
   Sent walk();
   Sent reach();
+  [[nodiscard]] std::uint32_t leading_flow() const;
   Sent discover();
   Sent list();
   Sent spread();

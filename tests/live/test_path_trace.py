@@ -1,12 +1,17 @@
 """The kind trace and its rules against long ways with silent, slow, rationed and lossy routers, and equal paths (C04, C05)."""
 
+import errno
 import ipaddress
 import json
 import os
+import socket
+import struct
 import tempfile
+import time
 import unittest
 
 import support
+from observe_lab import inside
 from path_chain import Chain
 from path_lab import PORT, SERVER, Lab, Listener, bracketed, hosts_file, probe
 
@@ -282,6 +287,37 @@ class EqualPaths(unittest.TestCase):
             self.assertEqual(answer["outcome"], "flow_loss", answer["words"])
             trace = answer["tables"]["probe_trace"][0]
             self.assertEqual(trace["stops_after"], "10.91.2.2" if version == 4 else "fd91:2::2", answer["words"])
+            self.lab.heal()
+
+    def fates(self, version, ports):
+        """The ports that connect, and those that do not."""
+        clients = {}
+        with inside(self.lab.host):
+            for port in ports:
+                clients[port] = socket.socket(socket.AF_INET if version == 4 else socket.AF_INET6)
+                clients[port].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                clients[port].bind(("", port))
+                clients[port].setblocking(False)
+                clients[port].connect_ex((SERVER[version], PORT))
+        time.sleep(0.5)
+        live, dead = [], []
+        for port, client in clients.items():
+            (live if client.connect_ex((SERVER[version], PORT)) in (0, errno.EISCONN) else dead).append(port)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # the port is to be free again
+            client.close()
+        return live, dead
+
+    def test_the_dead_path_may_be_the_one_that_is_tried_first(self):
+        for version in FAMILIES:
+            self.lab.rules(self.lab.middle[2], "prerouting", 'iifname "left0" tcp dport %d ip ttl > 1 drop' % PORT,
+                           'iifname "left0" tcp dport %d ip6 hoplimit > 1 drop' % PORT)
+            live, dead = self.fates(version, range(30001, 30065))
+            self.assertGreaterEqual(len(dead), 3, "64 ports, a quarter of them dead")
+            answer = probe(self.lab.host, "trace", bracketed(SERVER[version], PORT), ports=",".join(map(str, dead[:3] + live[:4])))
+            self.assertEqual(answer["outcome"], "flow_loss", answer["words"])
+            trace = answer["tables"]["probe_trace"][0]
+            self.assertEqual(trace["stops_after"], "10.91.2.2" if version == 4 else "fd91:2::2", answer["words"])
+            self.assertEqual(trace["distance"], 4, answer["words"])
             self.lab.heal()
 
 
