@@ -138,6 +138,8 @@ int lock_down(sqlite3* connection, Authorizer& authorizer) {
   // "name" in double quotes is a column, never silently a text.
   sqlite3_db_config(connection, SQLITE_DBCONFIG_DQS_DML, 0, nullptr);
   sqlite3_db_config(connection, SQLITE_DBCONFIG_DQS_DDL, 0, nullptr);
+  // A plan does not depend on the values of parameters: else a query with "x GLOB :name" is compiled again at each run.
+  sqlite3_db_config(connection, SQLITE_DBCONFIG_ENABLE_QPSG, 1, nullptr);
   sqlite3_limit(connection, SQLITE_LIMIT_ATTACHED, 0);
   sqlite3_limit(connection, SQLITE_LIMIT_LENGTH, 16 << 20);
   sqlite3_limit(connection, SQLITE_LIMIT_SQL_LENGTH, 256 << 10);

@@ -4,7 +4,9 @@ to look into, and where all of them start, each in its process, and each has a f
 
 What is compared is whole runs that gather the same: the time that passes, which is what a cold start costs whoever waits for
 it; where no plugin has anything to do, as on most healthy hosts, the time of all processors too. Of several runs in turns the
-fastest counts, since on a machine that does other work the others say more about that work.
+fastest counts, since on a machine that does other work the others say more about that work. The bound is for a machine on which
+the run without any takes 8 ms; where that takes longer, because the machine is slower or was slowed down, the bound is longer in
+proportion.
 """
 
 import json
@@ -24,6 +26,7 @@ SANITIZED = os.environ.get("HOSTCHECK_SANITIZED") in ("ON", "1")
 RULES = 200
 PLUGINS = 20
 LIMIT_MS = 25
+USUAL_MS = 8  # that the run without rules and plugins takes
 ROUNDS = 30
 
 RULE = """id       = "kernel.fault_{0}"
@@ -102,7 +105,7 @@ class ColdStart(unittest.TestCase):
                              os.path.join(self.folder, rules), "--plugins", os.path.join(self.folder, plugins)])
 
     def compare(self, with_rules, with_plugins):
-        """What these cost more than none: processor time, time, and the report."""
+        """What these cost more than none: processor time, time; the bound, and the report."""
         none, some = [], []
         for _ in range(ROUNDS):  # in turns: what else the machine does meets both
             none.append(self.measure("no_rules", "no_plugins"))
@@ -110,23 +113,24 @@ class ColdStart(unittest.TestCase):
         used, passed = (min(each[at] for each in some) - min(each[at] for each in none) for at in (0, 1))
         print("%s and %s: %.1f ms of the processors and %.1f ms more than without (%.1f and %.1f ms)" % (
             with_rules, with_plugins, used, passed, min(each[0] for each in none), min(each[1] for each in none)))
-        return used, passed, json.loads(some[-1][2])
+        limit = LIMIT_MS * max(1, min(each[1] for each in none) / USUAL_MS)
+        return used, passed, limit, json.loads(some[-1][2])
 
     def test_it_stays_below_the_bound_when_all_plugins_start(self):
         self.plugins()
-        _, passed, report = self.compare("rules", "plugins")
+        _, passed, limit, report = self.compare("rules", "plugins")
         self.assertEqual(sum(each["id"].startswith("kernel.fault_") for each in report["checks"]), RULES)
         found = sorted(each["id"] for each in report["findings"] if each["summary"].endswith(" ran on " + os.uname().nodename))
         self.assertEqual(found, sorted("hostcheck.fixture_fleet%d" % number for number in range(PLUGINS)))
-        self.assertLessEqual(passed, LIMIT_MS)
+        self.assertLessEqual(passed, limit)
 
     def test_plugins_with_nothing_to_do_cost_less(self):
         self.plugins(idle=True)
-        used, passed, report = self.compare("rules", "plugins")
+        used, passed, limit, report = self.compare("rules", "plugins")
         clear = [each for each in report["checks"] if each["id"].startswith("hostcheck.fixture_fleet")]
         self.assertEqual([each["outcome"] for each in clear], ["clear"] * PLUGINS)
-        self.assertLessEqual(used, LIMIT_MS)
-        self.assertLessEqual(passed, LIMIT_MS)
+        self.assertLessEqual(used, limit)
+        self.assertLessEqual(passed, limit)
 
 
 if __name__ == "__main__":
