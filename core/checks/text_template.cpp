@@ -67,7 +67,18 @@ const std::vector<std::string>& filters() {
   return all;
 }
 
+// "client|clients": the words for one and for any other number.
+std::optional<std::pair<std::string_view, std::string_view>> forms_of(std::string_view filter) {
+  const std::size_t bar = filter.find('|');
+  if (bar == std::string_view::npos) return std::nullopt;
+  return std::pair(trim(filter.substr(0, bar)), trim(filter.substr(bar + 1)));
+}
+
 std::optional<std::string> filtered(const facts::Value& value, std::string_view filter) {
+  if (const auto forms = forms_of(filter)) {
+    const auto* integer = std::get_if<std::int64_t>(&value);
+    return fmt::format("{} {}", to_text(value), integer != nullptr && *integer == 1 ? forms->first : forms->second);
+  }
   double number = 0;
   if (const auto* integer = std::get_if<std::int64_t>(&value)) {
     number = static_cast<double>(*integer);
@@ -119,6 +130,11 @@ std::optional<std::string> check_template(std::string_view text, const std::vect
     if (!known(part.name, names)) {
       return fmt::format("placeholder {} names no column of the answer and no parameter{}", part.written,
                          did_you_mean(part.name, names));
+    }
+    if (const auto forms = forms_of(part.filter)) {
+      const bool two = !forms->first.empty() && !forms->second.empty() && !forms_of(forms->second);
+      if (!two) return fmt::format("placeholder {} needs two forms, as {{n|client|clients}}", part.written);
+      continue;
     }
     if (!part.filter.empty() && !known(part.filter, filters())) {
       return fmt::format("placeholder {} has an unknown filter{}", part.written, did_you_mean(part.filter, filters()));

@@ -5,6 +5,7 @@
 //   {name|duration_ms}  1500 as "1.5 s"
 //   {name|duration_s}   7320 as "2 h 2 min"
 //   {name|percent}      a share, 0.125 as "12.5 %"
+//   {name|peer|peers}   1 as "1 peer", any other number as "2 peers"
 //   {{ and }}           a brace
 #pragma once
 

@@ -202,8 +202,8 @@ std::string_view packets_of(const Port& port) {
 }
 
 std::string summary_of(const Key& key, const Port& port, std::string_view name) {
-  const std::string attempts = std::to_string(port.lost.size()) + " attempts of " +
-                               std::to_string(port.tries_of.size()) + " clients (" +
+  const std::string attempts = hostcheck::counted(port.lost.size(), "attempt", "attempts") + " of " +
+                               hostcheck::counted(port.tries_of.size(), "client", "clients") + " (" +
                                std::string(port.tries_of.begin()->first) + ")";
   const std::string where = "port " + std::to_string(key.second) + " of " + std::string(name);
   if (port.is_of_answers()) {

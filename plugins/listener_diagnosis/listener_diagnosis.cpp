@@ -194,10 +194,12 @@ void tell(const Facts& facts, const Key& key, const Port& port, const Owner& own
   found.subject("netns", key.first).subject("port", key.second);
   if (!owner.process.empty()) found.subject("process", owner.process).subject("pid", owner.pid);
   const bool refused = port.refused * 2 >= port.tries;
-  found.summary(std::to_string(port.tries) + " connection attempts of " + std::to_string(port.peers.size()) +
-                " clients to port " + std::to_string(key.second) + " of " + process + " got no answer: " +
-                (refused ? "the listener refused them although its queues have room"
-                         : "they arrived and never came to the listener, and no drop was told"));
+  found.summary(
+      hostcheck::counted(static_cast<std::uint64_t>(port.tries), "connection attempt", "connection attempts") + " of " +
+      hostcheck::counted(port.peers.size(), "client", "clients") + " to port " + std::to_string(key.second) + " of " +
+      process + " got no answer: " +
+      (refused ? "the listener refused them although its queues have room"
+               : "they arrived and never came to the listener, and no drop was told"));
   found.evidence("SYNs without an answer", port.syns, "SYNs", "handshake trace", When::window);
   found.evidence("attempts at this port without an answer, by reason", reasons_of(facts, key), "", "handshake trace",
                  When::window);

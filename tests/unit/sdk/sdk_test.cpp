@@ -34,6 +34,12 @@ TEST(Sdk, DoesNotReadMembersThatAnOlderHostcheckDoesNotHave) {
   EXPECT_THROW(output.absent("upstreams", "out of sight"), hostcheck::Error);
 }
 
+TEST(Sdk, CountsInTheWordsForOneOrForSeveral) {
+  EXPECT_EQ(hostcheck::counted(1, "client", "clients"), "1 client");
+  EXPECT_EQ(hostcheck::counted(0, "client", "clients"), "0 clients");
+  EXPECT_EQ(hostcheck::counted(21, "client", "clients"), "21 clients");
+}
+
 TEST(Sdk, SaysWhatIsAbsent) {
   std::string said;
   hostcheck_output raw{};

@@ -190,6 +190,11 @@ enum class Status : std::uint32_t {
   inconclusive = HOSTCHECK_INCONCLUSIVE,
   refuted = HOSTCHECK_REFUTED,
 };
+// "1 client", "3 clients": a number with the words for one or for any other, for texts.
+inline std::string counted(std::uint64_t number, std::string_view one, std::string_view several) {
+  return (std::to_string(number) += ' ') += number == 1 ? one : several;
+}
+
 // Whether evidence is the state now, or was counted or seen between the two samples.
 enum class When : std::uint32_t { now = 0, window = 1 };
 
