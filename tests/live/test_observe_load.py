@@ -60,12 +60,12 @@ class Load(Lab):
                               "lost_events", window_ms=7000)
                 load = subprocess.Popen([support.TCP_LOAD, "connects", self.server.name, self.client.name, family.server, str(PORT),
                                          str(CONNECTS), str(PER_SECOND)], stdout=subprocess.PIPE, text=True)
-                count, seconds = self.load(load)
+                count, seconds, busiest = self.load(load)
                 seen = watch.result()
                 self.assertEqual(count, CONNECTS)
-                # Where others take the processors away, it is slower; that all was in the window is asked below.
-                idle = os.getloadavg()[0] < 3
-                self.assertLess(seconds, 2.5 if idle else 6, "the load that this test is about was not made")
+                # Where a processor is taken away for a while the whole takes longer; that all was in the window is asked below.
+                self.assertLess(seconds, 6, "the load that this test is about was not made")
+                self.assertGreaterEqual(busiest, 0.9 * PER_SECOND, "the load that this test is about was not made")
                 print("%s: %d connects/s" % (family.table, count / seconds), flush=True)
                 self.assertEqual(seen["unanswered_syns"], [])
                 self.assertEqual([each for each in seen["retransmits"] if each["kind"] != "data"], [])

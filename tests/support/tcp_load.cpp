@@ -1,10 +1,10 @@
 // More TCP than a script can make, for the live tests.
 //   tcp_load connects SERVER_NETNS CLIENT_NETNS ADDRESS PORT COUNT PER_SECOND
-//     So many connections one after the other, evenly spread; the server accepts and closes each. Prints how many, and
-//     the microseconds that it took.
+//     So many connections one after the other, evenly spread; the server accepts and closes each. Prints how many, the
+//     microseconds that it took, and how many there were in the busiest second.
 //   tcp_load syns NETNS INTERFACE DESTINATION_MAC SOURCE DESTINATION PORT COUNT THREADS
 //     So many SYNs as fast as the machine can send them, as Ethernet frames past every queue. The last two bytes of the
-//     source address and its port count up, so that each comes from another. Prints the same.
+//     source address and its port count up, so that each comes from another. Prints how many, and the microseconds.
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -45,9 +45,18 @@ void enter(const std::string& netns) {
   close(fd);
 }
 
-void print(unsigned long count, Clock::time_point start) {
-  const auto passed = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start);
-  std::printf("%lu %ld\n", count, static_cast<long>(passed.count()));
+long microseconds_since(Clock::time_point start) {
+  return static_cast<long>(std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start).count());
+}
+
+// Of moments in their order.
+std::size_t in_busiest_second(const std::vector<Clock::time_point>& moments) {
+  std::size_t most = 0;
+  for (std::size_t first = 0, last = 0; last < moments.size(); ++last) {
+    while (moments[last] - moments[first] > std::chrono::seconds(1)) ++first;
+    most = std::max(most, last - first + 1);
+  }
+  return most;
 }
 
 struct Address {
@@ -103,6 +112,8 @@ int connects(char** argv) {
   if (bind(listener, server.get(), server.length) != 0 || listen(listener, 4096) != 0) fail("listen");
   std::thread taker(close_all, listener);
   enter(argv[3]);
+  std::vector<Clock::time_point> moments;
+  moments.reserve(count);
   const auto start = Clock::now();
   for (unsigned long number = 0; number < count; ++number) {
     std::this_thread::sleep_until(start + pause * number);
@@ -112,8 +123,9 @@ int connects(char** argv) {
     char byte = 0;
     if (recv(fd, &byte, 1, 0) != 0) fail("receive");
     close(fd);
+    moments.push_back(Clock::now());
   }
-  print(count, start);
+  std::printf("%lu %ld %zu\n", count, microseconds_since(start), in_busiest_second(moments));
   shutdown(listener, SHUT_RDWR);
   taker.join();
   return 0;
@@ -233,7 +245,7 @@ int syns(char** argv) {
     });
   }
   for (std::thread& each : senders) each.join();
-  print(sent, start);
+  std::printf("%lu %ld\n", sent.load(), microseconds_since(start));
   return 0;
 }
 
