@@ -200,6 +200,24 @@ def tc_drops_answers(scene):
                 against={"SYN-ACKs dropped": lambda: scene.tc_drops(scene.server, "veth0")}, explains=["listen.syn_flood"])
 
 
+@fault("C01", "tcp.answers_lost", effects=["tcp.retransmissions_high"], families=BOTH)
+def answers_lost_behind(scene):
+    """the host answers, and one client's answers are lost on their way back; another is served"""
+    scene.pair()
+    six = scene.version == "v6"
+    stranger = "fd98::77" if six else "10.98.0.77"
+    scene.client.ip("addr", "add", stranger + ("/64" if six else "/24"), "dev", "veth0", *(["nodad"] if six else []))
+    scene.nft(scene.client, "table netdev way { chain back { type filter hook ingress device \"veth0\" priority 0; "
+                            "%s daddr %s tcp sport %d counter drop; }; }" % ("ip6" if six else "ip", stranger, PORT))
+    scene.start(scene.server, "closer", scene.any_address, PORT)
+    scene.start(scene.client, "persistent", scene.address, PORT, 5, 0.4, scene.family.client)
+    scene.start(scene.client, "persistent", scene.address, PORT, 20, 2.5, stranger)
+    scene.judge(scene.server, observe="3s", subject={"local": scene.local(PORT, scene.address), "process": "python3"},
+                evidence={"clients that they came from": 1, "one of the clients": stranger, "attempts whose SYN": (8, 40),
+                          "connections that were established": (5, 200)},
+                excluded=["netfilter.drops_answers", "netfilter.drops_service_port", "listen.accept_queue_overflow"])
+
+
 @fault("C01", "limits.fd_process", effects=["listen.accept_queue_overflow", "listen.not_accepting", "listen.accepts_slowly"],
        families=BOTH, quick=True)
 def descriptors_of_the_process(scene):

@@ -182,22 +182,25 @@ def crowd(address, port, count, source=None, pause_s=0.0):
     forever()
 
 
-def persistent(address, port, count):
-    """Keeps connecting: a new attempt whenever one fails or succeeds."""
+def persistent(address, port, count, patience=0.4, source=None):
+    """Keeps connecting, from a source where one is given: a new attempt whenever one fails or succeeds."""
     ready()
 
-    def one():
+    def one(wait):
+        time.sleep(wait)
         while True:
             with socket.socket(family_of(address)) as client:
-                client.settimeout(0.4)
+                client.settimeout(float(patience))
                 try:
+                    if source:
+                        client.bind((source, 0))
                     client.connect((address, int(port)))
                     time.sleep(0.2)
                 except OSError:
                     pass
 
-    for _ in range(int(count)):
-        threading.Thread(target=one, daemon=True).start()
+    for each in range(int(count)):  # the patient ones not all at once
+        threading.Thread(target=one, args=(each / int(count) * (float(patience) if source else 0),), daemon=True).start()
     forever()
 
 
