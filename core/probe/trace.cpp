@@ -71,7 +71,7 @@ Result<std::vector<std::uint16_t>> source_ports(const Context& context) {
   return out;
 }
 
-// Ports that a sweep of this run found dead, and as many that it found alive.
+// Ports that a sweep of this run found alive, and as many that it found dead; none where it found none of these.
 std::vector<std::uint16_t> swept_ports(Context& context, const IpAddress& target, std::uint16_t port) {
   constexpr std::size_t kEach = 2;
   std::vector<std::uint16_t> dead;
@@ -85,8 +85,8 @@ std::vector<std::uint16_t> swept_ports(Context& context, const IpAddress& target
     }
   }
   if (dead.empty()) return {};
-  dead.insert(dead.end(), live.begin(), live.end());
-  return dead;
+  live.insert(live.end(), dead.begin(), dead.end());  // those that arrive first: they find the way
+  return live;
 }
 
 Result<Request> read_request(const Context& context) {

@@ -98,6 +98,9 @@ def one_path_of_four_is_dead(scene):
     scene.lab.dead_paths(2)
     reports = judge(scene, scene.lab.host, target, subject={"address": SERVER[version(scene)], "port": PORT},
                     evidence={"share of flows": (0.08, 0.45), "share lost on the other": 0})
+    for report in reports:
+        told = [each["result"] for each in report["probes"] if each["kind"] == "trace"]
+        scene.assertEqual([each["outcome"] for each in told], ["flow_loss"], told)
     first = reports[0]["findings"][0]
     ports = next(each["value"] for each in first["evidence"] if each["what"].startswith("source ports from which"))
     for port in [int(each) for each in re.findall("[0-9]+", str(ports))][:3]:
