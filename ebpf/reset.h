@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* RSTs that this host's own TCP sends, as it tells them itself: what is on the wire does not say who made it. */
+/* RSTs that this host's own TCP sends and takes, as it tells them itself: what is on the wire does not say who made it. */
 #pragma once
 
 #include "handshake.h"
