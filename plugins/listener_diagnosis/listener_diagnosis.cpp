@@ -217,8 +217,8 @@ void tell(const Facts& facts, const Key& key, const Port& port, const Owner& own
   const std::string peer(*port.peers.begin());
   if (refused) {
     found.fix(
-        "Left are: no route back to the client, a security module that refuses, no memory for the request. See the way "
-        "back",
+        "Left are: no route back to the client, an IPsec policy that blocks (ip xfrm policy), a security module that "
+        "refuses, no memory for the request. See the way back",
         "ip route get " + peer);
   } else {
     found.fix("Left is what stands between the interface and TCP without telling: traffic control filters, XDP, IPVS",
