@@ -12,10 +12,12 @@ constexpr double kCertain = 0.01;         // p of Fisher's test below which two 
 constexpr double kLeastLoss = 0.005;      // lower bound of the loss that is worth a word
 constexpr double kCleanLoss = 0.005;      // what may be lost where nothing is wrong
 constexpr double kLikelihoodRange = 2.3;  // log of the ratio within which another place is as good: 10 to 1
-// The same for the question whether to go on asking. It is put after every round, and each time chance may answer; a
-// sequential test that ends at 100 to 1 is wrong in 1 of 100 at most, however often it looks (Wald).
-constexpr double kSharpRange = 4.6;
-constexpr double kSlowRouters = 0.2;  // share of routers that leave out answers; assumed, not measured
+// The same for the question whether to go on asking, and what is said without "most likely". It is put after every
+// round, and each time chance may answer; a sequential test that ends at 1000 to 1 is wrong in 1 of 1000 at most,
+// however often it looks (Wald).
+constexpr double kSharpRange = 6.9;
+constexpr double kLeastCertain = 0.001;  // that the loss is less than what hops behind its place are held to
+constexpr double kSlowRouters = 0.2;     // share of routers that leave out answers; assumed, not measured
 constexpr std::uint32_t kTriesOfADeadFlow = 3;
 
 std::string who(const TracedHop& hop) {
@@ -106,7 +108,7 @@ double likelihood_of_place(const std::vector<const TracedHop*>& hops, const Loss
   for (std::size_t i = 0; i < begin; ++i) {
     before += std::max(log_if_answering(hops[i]->count, kCleanLoss), log_if_slow(hops[i]->count));
   }
-  const double least = std::max(kCleanLoss, loss_lower_bound(target, kCertain));
+  const double least = std::max(kCleanLoss, loss_lower_bound(target, kLeastCertain));
   double best = -HUGE_VAL;
   for (std::size_t choice = begin; choice <= hops.size(); ++choice) {
     const double share = choice < hops.size() ? hops[choice]->count.share() : target.share();

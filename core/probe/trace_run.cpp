@@ -18,8 +18,10 @@ constexpr std::chrono::milliseconds kRound{250};
 // Linux answers a host with 6 errors at once, then with one a second (net/ipv4/icmp.c, icmp_ratelimit).
 constexpr std::uint32_t kErrorsAtOnce = 6;
 constexpr std::uint32_t kTestOfALimit = 6;  // packets; a rationed router has earned two or three of them meanwhile
-// The same on a way that loses packets, which must not be taken for a ration: of 12, as many are lost by chance seldom.
+// The same on a way that loses packets, which must not be taken for a ration: where a third is lost, as many of 12 are
+// lost once in 40, and so of the next 12 once more.
 constexpr std::uint32_t kTestOnALossyWay = 12;
+constexpr int kTestsOnALossyWay = 2;
 constexpr std::chrono::milliseconds kErrorEvery{1050};
 
 // Hops of the way back, as the ttl of an answer tells: systems begin with 64, 128 or 255.
@@ -241,18 +243,22 @@ TraceRun::Sent TraceRun::repeat() {
 }
 
 // Routers that hardly answer a few packets at once are limited: of those only what comes slowly enough is counted. What
-// was taken for one before, by few packets, is asked again.
+// was taken for one before, by few packets, is asked again; and what is taken for one here once more.
 TraceRun::Sent TraceRun::find_limited() {
-  limited_.clear();
-  const std::size_t before = shots().size();
-  for (std::uint32_t i = 0; i < kTestOnALossyWay; ++i) {
-    for (const std::uint32_t ttl : answering()) {
-      const auto flow = i % static_cast<std::uint32_t>(flows());
-      if (!co_await tracer_.send(flow, static_cast<std::uint8_t>(ttl), false)) co_return false;
+  std::vector<std::uint32_t> asked = answering();
+  for (int test = 0; test < kTestsOnALossyWay && !asked.empty(); ++test) {
+    limited_.clear();
+    const std::size_t before = shots().size();
+    for (std::uint32_t i = 0; i < kTestOnALossyWay; ++i) {
+      for (const std::uint32_t ttl : asked) {
+        const auto flow = i % static_cast<std::uint32_t>(flows());
+        if (!co_await tracer_.send(flow, static_cast<std::uint8_t>(ttl), false)) co_return false;
+      }
     }
+    co_await tracer_.settle();
+    note_limited(before);
+    asked.assign(limited_.begin(), limited_.end());
   }
-  co_await tracer_.settle();
-  note_limited(before);
   co_return true;
 }
 

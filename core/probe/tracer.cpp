@@ -128,8 +128,10 @@ void Tracer::uncount(std::uint8_t ttl) {
 }
 
 TraceShot* Tracer::latest_of_port(std::uint16_t port) {
-  const auto found = std::find_if(shots_.rbegin(), shots_.rend(),
-                                  [&](const TraceShot& each) { return flow_ports_[each.flow] == port; });
+  // What a router as far away as that has answered, or one farther, cannot have reached the target.
+  const auto found = std::find_if(shots_.rbegin(), shots_.rend(), [&](const TraceShot& each) {
+    return flow_ports_[each.flow] == port && each.ttl > farthest_router_;
+  });
   return found == shots_.rend() ? nullptr : &*found;
 }
 
@@ -172,6 +174,7 @@ void Tracer::take() {
       if (answer.ttl) target_ttl_ = answer.ttl;
     } else if (answer.icmp && answer.icmp->type == IcmpType::time_exceeded) {
       shot->met = Met::router;
+      if (shot->ttl != kWholeWay) farthest_router_ = std::max(farthest_router_, shot->ttl);
       shot->mpls = std::move(answer.icmp->mpls);
     } else {
       shot->met = Met::refusal;

@@ -74,7 +74,8 @@ class Tracer {
   std::uint32_t base_ = 0;  // TCP's sequence number of the first packet
   std::vector<std::uint16_t> flow_ports_;
   std::vector<TraceShot> shots_;
-  std::size_t settled_ = 0;  // shots before it are not waited for any more
+  std::uint8_t farthest_router_ = 0;  // ttl
+  std::size_t settled_ = 0;           // shots before it are not waited for any more
   Clock::time_point last_sent_{};
   std::map<std::uint32_t, Clock::time_point> flow_sent_;  // when each flow was last sent
   double slowest_ms_ = 0;

@@ -139,8 +139,12 @@ class LongWay(unittest.TestCase):
             answer, traces, hops = self.ask(version)
             self.assertEqual(answer["outcome"], "loss", answer["words"])
             trace = traces["tcp"]
-            # By chance hop 5 loses less than those behind it, and hop 3 answers not once; never is a hop called clean that is not.
-            self.assertIn(trace["loss_begins_address"], [self.chain.address(version, each) for each in (5, 6)], answer["words"])
+            # By chance hop 5 loses less than those behind it, and hop 3 answers not once; never is a hop called clean that is
+            # not. Once in some hundred traces hop 6 loses next to nothing too: then the target is "most likely" the only one.
+            begins = [self.chain.address(version, each) for each in (5, 6)]
+            if "most likely only the target has it" in answer["words"]:
+                begins.append(self.chain.target(version))
+            self.assertIn(trace["loss_begins_address"], begins, (answer["words"], hops))
             self.assertLessEqual(trace["loss_may_begin_ttl"], 5, answer["words"])
             if trace["clean_until"] is None:  # hop 4 alone, in few rounds, is not proof
                 self.assertLess(trace["loss_may_begin_ttl"], 5, answer["words"])

@@ -182,6 +182,19 @@ TEST(TraceReading, FindsThePlaceOfLossInALikelihoodOfCases) {
   EXPECT_GE(near, placed * 99 / 100) << "never calls a hop clean that has the loss";
 }
 
+// The hop before the target happened to lose none of 13 while half the packets to the target were lost: its own loss
+// may still be a third, and of the many traces in the world some look like this.
+TEST(TraceReading, DoesNotExcludeAHopThatWasLuckyFor13Packets) {
+  TraceView view = way({-1, -1, 0, 0, 0, 0}, {62, 32});
+  for (TracedHop& hop : view.hops) hop.count = {13, hop.address.empty() ? 13U : 0U};
+  view.hops[4].count.lost = 4;
+  const TraceReading reading = read_trace(view);
+  EXPECT_FALSE(reading.place_is_sharp);
+  EXPECT_LT(reading.loss_may_begin_ttl, 7U);
+  EXPECT_LT(reading.clean_until_ttl, 5U);
+  EXPECT_THAT(reading.words, HasSubstr("most likely only the target has it"));
+}
+
 TEST(TraceReading, BlamesNobodyOnHealthyPaths) {
   std::mt19937 random(11);
   for (int run = 0; run < 500; ++run) {
