@@ -162,7 +162,10 @@ static __always_inline long add_flow(const struct observe_flow_key *key, const s
 	first->first_ns = syn->ns;
 	first->ifindex = packet->ifindex;
 	tell_flow(first, packet, syn);
-	return bpf_map_update_elem(&flows, key, first, BPF_NOEXIST);
+	long failed = bpf_map_update_elem(&flows, key, first, BPF_NOEXIST);
+	if (!failed)
+		flows_made++;
+	return failed;
 }
 
 /* What a received SYN was to its flow. */
@@ -170,6 +173,48 @@ static __always_inline long add_flow(const struct observe_flow_key *key, const s
 #define SYN_REPEATED 2
 #define SYN_UNTRACKED 4  /* there was no room for its flow */
 #define SYN_RUNS_BACK 8  /* its tuple is used again, with a lower TSval */
+
+/* SYN_... of a received SYN whose connection's flow was not kept: of a copy that comes late, or of the next one's. 0: not so. */
+static __always_inline int after_end_of_flow(const struct packet *packet, const struct syn *syn)
+{
+	if (flows_made < OBSERVE_FLOWS_KEPT)
+		return 0;
+	__u32 hash = connection_hash(packet);
+	__u32 index = hash % OBSERVE_ENDED_SLOTS;
+	struct ended_slot *slot = bpf_map_lookup_elem(&ended, &index);
+	if (!slot || !slot->known || slot->connection != hash)
+		return 0;
+	if (slot->sequence == packet->sequence)
+		return SYN_SEEN | SYN_REPEATED;
+	int runs_back = syn->has_timestamp && slot->known & KNOWN_TIMESTAMP && (__s32)(syn->ts_value - slot->ts_value) < 0;
+	slot->known = 0;
+	return runs_back ? SYN_SEEN | SYN_RUNS_BACK : SYN_SEEN;
+}
+
+/* The server's side of a handshake is complete. Where there is nothing to tell of it but that, and many are made, its flow makes
+ * room: so hosts with ten thousands of connections a second have room for those that fail. */
+static __always_inline void end_flow(const struct observe_flow_key *key, struct observe_flow *flow)
+{
+	if (flows_made < OBSERVE_FLOWS_KEPT)
+		return;
+	/* A SYN on the loopback device is seen on its way out and in. */
+	if (!flow->answered_ns || flow->syns_in != 1 || flow->syns_out > 1 || flow->synacks_out > 1)
+		return;
+	if (flow->drops | flow->ack_drops | flow->synack_drops | flow->refused_syns | flow->refused_acks |
+	    flow->earlier_attempts | flow->reset_in | flow->reset_out)
+		return;
+	__u32 hash = hash_of(key->netns, key->source_port, key->destination_port, (const __u64 *)key->source.bytes,
+			     (const __u64 *)key->destination.bytes);
+	__u32 index = hash % OBSERVE_ENDED_SLOTS;
+	struct ended_slot *slot = bpf_map_lookup_elem(&ended, &index);
+	if (!slot)
+		return;
+	slot->connection = hash;
+	slot->sequence = flow->sequence;
+	slot->ts_value = flow->ts_value;
+	slot->known = KNOWN_SYN | (flow->has_timestamp ? KNOWN_TIMESTAMP : 0);
+	bpf_map_delete_elem(&flows, key);
+}
 
 /* SYN_... of a received SYN; 0: nothing to count. Finds the packet's TSval. */
 static __noinline int on_syn(const unsigned char *head, struct packet *packet, int direction)
@@ -186,6 +231,10 @@ static __noinline int on_syn(const unsigned char *head, struct packet *packet, i
 		syn.has_timestamp = (__u8)read_timestamp(head, packet, &syn.ts_value);
 		packet->has_timestamp = syn.has_timestamp;
 		packet->ts_value = syn.ts_value;
+		int after = after_end_of_flow(packet, &syn);
+		if (after & SYN_REPEATED)
+			return has_passed(packet, direction) ? 0 : after;
+		seen |= after;
 	}
 	struct observe_flow *flow = NULL;
 	long failed = add_flow(&key, packet, &syn);

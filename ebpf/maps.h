@@ -46,6 +46,24 @@ struct {
 	__type(value, struct ttl_slot);
 } ttls SEC(".maps");
 
+/* The SYN that a connection began with whose flow is not kept, by the same hash. */
+#define KNOWN_SYN 1
+#define KNOWN_TIMESTAMP 2 /* it had one */
+
+struct ended_slot {
+	__u32 connection;
+	__u32 sequence;
+	__u32 ts_value;
+	__u32 known; /* KNOWN_... */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, OBSERVE_ENDED_SLOTS);
+	__type(key, __u32);
+	__type(value, struct ended_slot);
+} ended SEC(".maps");
+
 /* The last SYNs, SYN-ACKs and RSTs of this processor: one that passes several devices of a namespace (bridge port and bridge,
  * VLAN and its lower device) does so in one go, and is one packet. */
 struct pass_slot {
@@ -72,6 +90,9 @@ struct {
 
 /* Another number after each drop that the map of drops has; processors that count at the same moment may count one. */
 __u64 drops_seen;
+
+/* Flows that were made; processors that count at the same moment may count one. */
+__u64 flows_made;
 
 #define ENOENT 2
 #define EEXIST 17

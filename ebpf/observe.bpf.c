@@ -296,8 +296,13 @@ int BPF_PROG(observe_state, const struct sock *sk, int old_state, int new_state)
 	key.source_port = bpf_ntohs(common->skc_dport);
 	key.destination_port = common->skc_num;
 	struct observe_flow *flow = bpf_map_lookup_elem(&flows, &key);
-	if (flow)
+	if (flow) {
 		flow->completed = 1;
+		/* A socket that connects to one which connects to it is its application's already, and has a flow of its own
+		 * besides. */
+		if (!sk->sk_socket)
+			end_flow(&key, flow);
+	}
 	struct observe_service *service = service_of(&key, 0);
 	if (service)
 		__sync_fetch_and_add(&service->completed, 1);

@@ -8,6 +8,8 @@
 
 /* Rows that each map holds. What does not fit is counted in struct observe_lost. */
 #define OBSERVE_FLOWS 32768
+/* After so many flows those of complete handshakes are not kept. Until then they cost nothing. */
+#define OBSERVE_FLOWS_KEPT (OBSERVE_FLOWS / 4)
 #define OBSERVE_SERVICES 4096
 #define OBSERVE_DROPS 4096
 #define OBSERVE_RESETS 4096
@@ -15,6 +17,7 @@
 #define OBSERVE_SOURCES 16384
 #define OBSERVE_ICMP 1024
 #define OBSERVE_TTL_SLOTS 16384
+#define OBSERVE_ENDED_SLOTS 16384
 #define OBSERVE_PASS_SLOTS 128
 
 struct observe_address {

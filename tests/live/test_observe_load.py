@@ -4,11 +4,15 @@
 import contextlib
 import json
 import os
+import socket
+import struct
 import subprocess
 import threading
+import time
 
 import support
-from observe_lab import BOTH, PORT, V4, Lab, Run, Watch, resident_kib, tcp_counter
+from observe_lab import (BOTH, OTHER_PORT, PORT, V4, V6, Lab, Run, Watch, inside, raw_socket, resident_kib, segment,
+                         tcp_counter)
 
 support.need_root()
 support.need_programs("ip", "nft")
@@ -16,6 +20,10 @@ support.need_programs("ip", "nft")
 CONNECTS = 10000
 PER_SECOND = 5000
 SYNS = 300000
+# Linux takes some of 14,000 ports for them, so that they are 6,600 pairs of ends: to six addresses more than OBSERVE_FLOWS.
+SOME_CONNECTS = 9000
+MORE_ADDRESSES = ["198.51.100.%d" % each for each in range(1, 5)]
+SYN = 2
 SANITIZED = os.environ.get("HOSTCHECK_SANITIZED") == "ON"
 
 
@@ -95,6 +103,54 @@ class Load(Lab):
         outcomes = {each["id"]: each["outcome"] for each in report["checks"]}
         self.assertEqual({outcomes[each] for each in ("tcp.resets_local", "tcp.resets_injected", "tcp.syns_dropped",
                                                       "listen.accept_queue_overflow", "netfilter.drops_service_port")}, {"clear"})
+
+    def test_where_connections_are_many_those_that_fail_have_room(self):
+        """What is complete is not kept then; a late copy of its SYN is no new attempt, and its tuple is known again."""
+        for each in MORE_ADDRESSES:
+            self.server.ip("addr", "add", each + "/32", "dev", "veth0")
+            self.client.ip("route", "add", each, "dev", "veth0")
+        self.drop(self.server, "prerouting", "tcp dport 9")
+        sniffer, sender = self.sniffer(), self.keep(raw_socket(V4, self.client))
+        watch = Watch(self.server, "syns", "unanswered_syns", "timestamps_backwards", "lost_events", window_ms=1000)
+        for address in (V4.server, V6.server, *MORE_ADDRESSES):
+            load = subprocess.Popen([support.TCP_LOAD, "connects", self.server.name, self.client.name, address, str(PORT),
+                                     str(SOME_CONNECTS), "20000"], stdout=subprocess.PIPE, text=True)
+            count, seconds, _ = self.load(load)
+            print("%s: %d connects/s" % (address, count / seconds), flush=True)
+
+        def send(*words, **more):
+            sender.sendto(segment(V4, V4.client, V4.server, *words, SYN, **more), (V4.server, 0))
+
+        for source in (40001, 40002, 40003):
+            send((source, 9), 7)
+        listener = self.keep(V4.listen(self.server, OTHER_PORT, 64))
+        sniffer.settimeout(0)
+        with contextlib.suppress(BlockingIOError):
+            while sniffer.recv(4096):
+                pass
+        sniffer.settimeout(5)
+        with inside(self.client):
+            client = self.keep(socket.socket(socket.AF_INET))
+        client.bind((V4.client, 5555))
+        client.connect((V4.server, OTHER_PORT))
+        self.keep(listener.accept()[0])
+        syn = next(packet for packet in iter(lambda: sniffer.recv(4096), None) if packet[20:22] == struct.pack("!H", 5555))
+        value, = struct.unpack_from("!L", syn, 48)
+        time.sleep(0.05)
+        sender.sendto(syn, (V4.server, 0))
+        time.sleep(0.05)
+        send((5555, OTHER_PORT), 7, timestamp=value - 1000)
+        time.sleep(0.3)  # an attempt is young until then
+        seen = watch.result()
+        self.assertEqual([(each["received"], each["completed"], each["unanswered"]) for each in seen["syns"] if each["port"] == PORT],
+                         [(count, count, 0)] * (2 + len(MORE_ADDRESSES)))
+        self.assertEqual(sum(each["lost"] for each in seen["lost_events"]), 0, seen["lost_events"])
+        self.assertEqual({(each["local_port"], each["peer_port"]) for each in seen["unanswered_syns"]},
+                         {(9, 40001), (9, 40002), (9, 40003), (OTHER_PORT, 5555)})
+        port = self.port_of(seen, OTHER_PORT)
+        self.assertEqual((port["received"], port["repeated"], port["attempts"], port["completed"], port["unanswered"]),
+                         (3, 1, 2, 1, 1))
+        self.assertEqual(sum(each["same_tuple"] for each in seen["timestamps_backwards"]), 1, seen["timestamps_backwards"])
 
     def test_a_flood_is_bounded_and_told(self):
         for family in BOTH:

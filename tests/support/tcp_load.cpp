@@ -1,7 +1,7 @@
 // More TCP than a script can make, for the live tests.
 //   tcp_load connects SERVER_NETNS CLIENT_NETNS ADDRESS PORT COUNT PER_SECOND
-//     So many connections one after the other, evenly spread; the server accepts and closes each. Prints how many, the
-//     microseconds that it took, and how many there were in the busiest second.
+//     So many connections, evenly spread, a few at a time where the machine is slow; the server accepts and closes
+//     each. Prints how many, the microseconds that it took, and how many there were in the busiest second.
 //   tcp_load syns NETNS INTERFACE DESTINATION_MAC SOURCE DESTINATION PORT COUNT THREADS
 //     So many SYNs as fast as the machine can send them, as Ethernet frames past every queue. The last two bytes of the
 //     source address and its port count up, so that each comes from another. Prints how many, and the microseconds.
@@ -32,6 +32,8 @@
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kClients = 4;
 
 [[noreturn]] void fail(const char* what) {
   std::perror(what);
@@ -101,6 +103,15 @@ void close_all(int listener) {
   }
 }
 
+// Until the server closes it. It closes first: no port of the client stays in TIME-WAIT.
+void connect_once(const Endpoint& server) {
+  const int fd = socket(server.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0 || connect(fd, server.get(), server.length) != 0) fail("connect");
+  char byte = 0;
+  if (recv(fd, &byte, 1, 0) != 0) fail("receive");
+  close(fd);
+}
+
 int connects(char** argv) {
   const Endpoint server = endpoint_of(argv[4], static_cast<std::uint16_t>(std::atoi(argv[5])));
   const unsigned long count = std::strtoul(argv[6], nullptr, 10);
@@ -112,19 +123,23 @@ int connects(char** argv) {
   if (bind(listener, server.get(), server.length) != 0 || listen(listener, 4096) != 0) fail("listen");
   std::thread taker(close_all, listener);
   enter(argv[3]);
-  std::vector<Clock::time_point> moments;
-  moments.reserve(count);
+  std::atomic<unsigned long> next = 0;
   const auto start = Clock::now();
-  for (unsigned long number = 0; number < count; ++number) {
-    std::this_thread::sleep_until(start + pause * number);
-    const int fd = socket(server.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, server.get(), server.length) != 0) fail("connect");
-    // The server closes first: no port of the client stays in TIME-WAIT.
-    char byte = 0;
-    if (recv(fd, &byte, 1, 0) != 0) fail("receive");
-    close(fd);
-    moments.push_back(Clock::now());
+  std::vector<std::vector<Clock::time_point>> ends(kClients);
+  std::vector<std::thread> clients;
+  for (std::vector<Clock::time_point>& each : ends) {
+    clients.emplace_back([&] {
+      for (unsigned long number = next++; number < count; number = next++) {
+        std::this_thread::sleep_until(start + pause * number);
+        connect_once(server);
+        each.push_back(Clock::now());
+      }
+    });
   }
+  for (std::thread& each : clients) each.join();
+  std::vector<Clock::time_point> moments;
+  for (const std::vector<Clock::time_point>& each : ends) moments.insert(moments.end(), each.begin(), each.end());
+  std::sort(moments.begin(), moments.end());
   std::printf("%lu %ld %zu\n", count, microseconds_since(start), in_busiest_second(moments));
   shutdown(listener, SHUT_RDWR);
   taker.join();
