@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <ctime>
 #include <optional>
 #include <set>
 #include <thread>
@@ -23,21 +24,45 @@ using Clock = std::chrono::steady_clock;
 // time.
 constexpr int kDropsCost = 100;
 
+// What a sample of one namespace's listeners takes of a slow processor.
+constexpr std::chrono::microseconds kUsualCost{100};
+
 // In how many namespaces what samples read by is kept open; each is a socket with its buffer.
 constexpr std::size_t kKeptOpen = 16;
 
 enum class Moment { begin, within, end };
 
-// The turn of the half-open queues.
-struct HalfOpenTurn {
-  Clock::duration took{0};
+// What a sample of every namespace took of a processor.
+struct Cost {
+  std::chrono::nanoseconds listeners{0};
+  std::chrono::nanoseconds half_open{0};
 };
 
-// A sample that was taken, and what it cost.
-struct Taken {
-  Clock::time_point ended;
-  Clock::duration took{0};
+// The samples that were taken, and what they cost.
+class Taken {
+ public:
+  // One that was disturbed does not tell what others will cost, nor does the first, which is made while all is cold.
+  // usual: what is expected, at most, while there is only the first.
+  void note(Clock::time_point ended, std::chrono::nanoseconds took, std::chrono::nanoseconds usual) {
+    cost_ = std::min(latest_.value_or(usual), took);
+    latest_ = took;
+    ended_ = ended;
+  }
+  [[nodiscard]] Clock::time_point ended() const { return ended_; }
+  [[nodiscard]] std::chrono::nanoseconds cost() const { return cost_; }
+
+ private:
+  Clock::time_point ended_;
+  std::optional<std::chrono::nanoseconds> latest_;
+  std::chrono::nanoseconds cost_{0};
 };
+
+// What this thread has had of a processor: while another one has it, a sample costs nothing.
+std::chrono::nanoseconds processor_time() {
+  timespec now{};
+  if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now) != 0) return {};
+  return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+}
 
 struct Filler {
   std::string_view table;
@@ -94,44 +119,44 @@ struct Observation::State {
   bool sample_drops();
   // When the pause that follows a sample is over; cost: of how many parts of the time such samples may take one.
   [[nodiscard]] Clock::time_point end_of_pause(const Taken& taken, int cost) const {
-    const Clock::duration pause = std::max<Clock::duration>(cost * taken.took, kSampleEvery);
-    return taken.ended + (calm ? pace.calm * pause : pause);
+    const auto pause = std::max<std::chrono::nanoseconds>(cost * taken.cost(), kSampleEvery);
+    return taken.ended() + (calm ? pace.calm * pause : pause);
   }
   [[nodiscard]] std::uint32_t since_begin() const {
     return static_cast<std::uint32_t>(
         std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began).count());
   }
-  // half_open: nullptr where it is not their turn.
-  [[nodiscard]] Result<void> sample(Surroundings& place, Moment moment, HalfOpenTurn* half_open);
+  [[nodiscard]] Result<void> sample(Surroundings& place, Moment moment, bool with_half_open, Cost& cost);
   [[nodiscard]] Names names() const;
 };
 
-Result<void> Observation::State::sample(Surroundings& place, Moment moment, HalfOpenTurn* half_open) {
+Result<void> Observation::State::sample(Surroundings& place, Moment moment, bool with_half_open, Cost& cost) {
   std::optional<kernel::NetnsScope> scope;
-  if (moment != Moment::within || half_open != nullptr || !place.is_open()) {
+  const auto start = processor_time();
+  if (moment != Moment::within || with_half_open || !place.is_open()) {
     auto entered = kernel::NetnsScope::enter(place.netns());
     if (!entered) return unexpected(entered.error());
     scope.emplace(std::move(*entered));
   }
   auto sampled = place.sample(around.size() <= kKeptOpen);
+  cost.listeners += processor_time() - start;
   if (moment == Moment::begin) place.read_limits();
   if (moment != Moment::within) place.read_counters();
-  if (!sampled || half_open == nullptr) return sampled;
-  const auto before = Clock::now();
+  if (!sampled || !with_half_open) return sampled;
+  const auto before = processor_time();
   sampled = place.sample_half_open(trace ? trace->listener_iterator() : -1);
-  half_open->took += Clock::now() - before;
+  cost.half_open += processor_time() - before;
   return sampled;
 }
 
 void Observation::State::sample(Moment moment) {
-  const auto start = Clock::now();
-  HalfOpenTurn turn;
-  const bool is_turn = moment != Moment::within || start >= end_of_pause(half_open_last, pace.half_open_cost);
-  HalfOpenTurn* const half_open = is_turn ? &turn : nullptr;
+  Cost cost;
+  const bool with_half_open =
+      moment != Moment::within || Clock::now() >= end_of_pause(half_open_last, pace.half_open_cost);
   const bool keeps_points = asked(request, kQueueSamples);
   calm = true;
   for (auto& [inode, place] : around) {
-    const auto sampled = sample(place, moment, half_open);
+    const auto sampled = sample(place, moment, with_half_open, cost);
     if (sampled && keeps_points) place.keep_point(since_begin());
     calm = calm && place.is_calm();
     // A namespace that is gone has nothing to tell any more, and nothing is missing.
@@ -142,8 +167,8 @@ void Observation::State::sample(Moment moment) {
     }
   }
   const auto end = Clock::now();
-  sampled_last = {end, end - start - turn.took};
-  if (half_open != nullptr) half_open_last = {end, turn.took};
+  sampled_last.note(end, cost.listeners, kUsualCost * around.size());
+  if (with_half_open) half_open_last.note(end, cost.half_open, std::chrono::nanoseconds::max());
 }
 
 // A reading that fails makes the slice longer: the next one, or the end, has all that came.

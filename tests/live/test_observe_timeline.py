@@ -3,6 +3,7 @@
 
 import collections
 import socket
+import time
 
 import support
 from observe_lab import PORT, V4, Lab, Watch, for_both, inside, sockets
@@ -42,6 +43,16 @@ class Timeline(Lab):
         self.assertEqual({each["drops"] for each in rows}, {0})
         self.assertEqual(sum(each["samples"] for each in rows), whole["samples"])
         self.assertLess(whole["span_ms"] - rows[-1]["until_ms"], 250)  # the last sample ends the window
+
+    @for_both
+    def test_a_listener_that_comes_and_goes_in_the_window(self, family):
+        watch = Watch(self.server, "queue_samples", "listener_drops", window_ms=1500)
+        listener = family.listen(self.server, PORT, 16)
+        time.sleep(0.8)
+        listener.close()
+        seen = watch.result()
+        self.assertEqual([each["drops"] for each in seen["listener_drops"] if each["port"] == PORT], [0])
+        self.assertEqual({each["accept_limit"] for each in seen["queue_samples"] if each["port"] == PORT}, {16})
 
     def test_what_a_listener_drops_adds_up(self):
         self.keep(V4.listen(self.server, PORT, 2))
