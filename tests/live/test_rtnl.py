@@ -456,6 +456,9 @@ class Filters(unittest.TestCase):
         netns.ip("neigh", "add", "10.1.0.9", "lladdr", "02:00:00:00:00:09", "dev", "va", "nud", "permanent")
         netns.ip("neigh", "add", "10.2.0.9", "lladdr", "02:00:00:00:00:09", "dev", "vb", "nud", "permanent")
         netns.ip("neigh", "add", "proxy", "10.1.0.10", "dev", "va")
+        # The addresses that the links give themselves have their routes when nobody else was found to have them.
+        support.wait_for(lambda: not any("tentative" in address for each in netns.ip_json("-6", "addr")
+                                         for address in each["addr_info"]), "addresses that are sure")
 
     @classmethod
     def tearDownClass(cls):
