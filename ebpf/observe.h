@@ -67,8 +67,7 @@ struct observe_flow {
 	__u8 reset_in;    /* RST received from the answering side or sent to it */
 	__u8 reset_out;
 	__u8 drop_has_conntrack; /* the dropped SYN had a conntrack entry */
-	__u8 syn_has_data;
-	__u8 padding[2];
+	__u8 padding[3];
 };
 
 /* What one local port was asked and answered; exact also when single flows did not fit. */

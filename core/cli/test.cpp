@@ -126,8 +126,12 @@ int test(const TestOptions& options) {
       out += "FAILED " + (report.id.empty() ? report.file : report.id + " (" + report.file + ")") + '\n';
     for (const std::string& failure : report.failures) out += indented(failure);
   }
-  const std::string plugins = found->plugins.empty() ? "" : fmt::format("{} plugins, ", found->plugins.size());
-  out += fmt::format("{} rules, {}{} tests passed, {} failed\n", found->rules.size(), plugins, passed, failed);
+  const auto counted = [](std::size_t number, std::string_view what) {
+    return fmt::format("{} {}{}", number, what, number == 1 ? "" : "s");
+  };
+  const std::string plugins = found->plugins.empty() ? "" : counted(found->plugins.size(), "plugin") + ", ";
+  out += fmt::format("{}, {}{} passed, {} failed\n", counted(found->rules.size(), "rule"), plugins,
+                     counted(passed, "test"), failed);
   if (!print(out)) return kExitUnknown;
   return failed == 0 ? kExitOk : kExitWarning;
 }

@@ -196,7 +196,8 @@ void fill_unanswered_syns(const Seen& seen, facts::Facts& out) {
     } else {
       verdict.reason = facts::SynReason::no_answer;
       verdict.certainty = facts::Certainty::seen;
-      verdict.witnesses = fmt::format("{} SYNs left and nothing came back", syns_of(seen, flow, direction, *stage));
+      const std::uint32_t syns = syns_of(seen, flow, direction, *stage);
+      verdict.witnesses = fmt::format("{} SYN{} left and nothing came back", syns, syns == 1 ? "" : "s");
     }
     facts::UnansweredSyn row;
     row.netns = out.intern(around->netns().name);

@@ -98,7 +98,8 @@ class Probe {
   }
 
   bool judge_queue(QueueOutcome outcome, const QueueLook& last) {
-    const std::string queue = fmt::format("{} connections wait (limit {})", last.queue, last.limit);
+    const std::string queue =
+        fmt::format("{} connection{} (limit {})", last.queue, last.queue == 1 ? " waits" : "s wait", last.limit);
     switch (outcome) {
       case QueueOutcome::empty:
         return true;

@@ -60,7 +60,7 @@ class Author(unittest.TestCase):
         file = self.new_rule()
         self.query_filled_in(file)
         tested = hostcheck("test", file.name, cwd=self.folder)
-        self.assertEqual((tested.returncode, tested.stdout), (0, "1 rules, 4 tests passed, 0 failed\n"))
+        self.assertEqual((tested.returncode, tested.stdout), (0, "1 rule, 4 tests passed, 0 failed\n"))
         with support.Netns("author") as netns:
             netns.ip("link", "add", "small0", "type", "veth", "peer", "name", "other0")
             netns.ip("link", "set", "small0", "mtu", "600")
@@ -74,7 +74,7 @@ class Author(unittest.TestCase):
         self.assertIn('ifname = "small0", mtu = 600', recorded.stdout)
         file.write_text(file.read_text() + recorded.stdout)
         tested = hostcheck("test", file.name, cwd=self.folder)
-        self.assertEqual((tested.returncode, tested.stdout), (0, "1 rules, 5 tests passed, 0 failed\n"))
+        self.assertEqual((tested.returncode, tested.stdout), (0, "1 rule, 5 tests passed, 0 failed\n"))
         file.write_text(file.read_text().replace("mtu = 600 }", "mtu = 6000 }"))
         self.assertEqual(hostcheck("test", file.name, cwd=self.folder).returncode, 1)
 

@@ -83,7 +83,7 @@ class NewPlugin(unittest.TestCase):
         self.fill_in("plugin.toml", *PAGE)
         self.fill_in("small_mtu.cpp", ("return too_small && false;", "return too_small;"))
         self.build()
-        self.assertEqual(self.hostcheck("test", built + "/small_mtu"), "0 rules, 1 plugins, 4 tests passed, 0 failed\n")
+        self.assertEqual(self.hostcheck("test", built + "/small_mtu"), "0 rules, 1 plugin, 4 tests passed, 0 failed\n")
         self.refused(built + "/small_mtu", ("ip link set {ifname}", "ip link set {nobody}"), "placeholder {nobody}")
         self.refused(built + "/small_mtu", ("ip link set {ifname} mtu 1500", "sysctl -w net.ipv4.tcp_fast=1"),
                      "no supported kernel has the sysctl net.ipv4.tcp_fast")
@@ -99,7 +99,7 @@ class NewPlugin(unittest.TestCase):
         with open(os.path.join(self.folder, "small_mtu", "tests.toml"), "a") as file:
             file.write(recorded)
         self.build()
-        self.assertEqual(self.hostcheck("test", built + "/small_mtu"), "0 rules, 1 plugins, 5 tests passed, 0 failed\n")
+        self.assertEqual(self.hostcheck("test", built + "/small_mtu"), "0 rules, 1 plugin, 5 tests passed, 0 failed\n")
         support.run("cmake", "--install", built + "/..", "--prefix", self.prefix)
         self.addCleanup(shutil.rmtree, os.path.join(self.prefix, "lib/hostcheck/plugins/small_mtu"))
         self.assertIn("nic.small_mtu", self.hostcheck("checks", "--only", "nic.small_mtu"))

@@ -175,7 +175,7 @@ class Reports(Lab):
         clients = self.evidence(finding, "addresses that got no answer")
         self.assertRegex(clients, r"^10\.98\.0\.2 \([0-9]+\)$")
         told = self.evidence(finding, "handshakes at this port")
-        self.assertRegex(told, "^[0-9]+ of [0-9]+ attempts, from 1 addresses$")
+        self.assertRegex(told, "^[0-9]+ of [0-9]+ attempts, from 1 address$")
         # All but those that came in the last moment, which might still have been answered.
         unanswered, attempts = int(told.split()[0]), int(told.split()[2])
         self.assertGreater(unanswered, 0.9 * attempts - 10, told)

@@ -47,7 +47,7 @@ class Tutorial(unittest.TestCase):
         self.assertGreaterEqual(len(blocks), 7)
         done = self.script("\n".join(blocks))
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        self.assertIn("1 plugins, 4 tests passed, 0 failed", done.stdout)
+        self.assertIn("1 plugin, 4 tests passed, 0 failed", done.stdout)
         self.assertIn("tap0 has lost its negotiation: 100 Mbit/s, does not negotiate, half duplex", done.stdout)
         self.assertIn("nic.negotiation_lost · confirmed", done.stdout)
         self.assertIn("Brought by the plugin negotiation.", done.stdout)
