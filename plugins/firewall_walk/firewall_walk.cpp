@@ -1,6 +1,7 @@
 // Which rule drops the handshakes of a port that something listens on: each lost SYN, SYN-ACK or last ACK is walked
 // through the chains as the kernel would, and rules whose counter stood still are out of the question.
 #include <algorithm>
+#include <array>
 #include <map>
 #include <set>
 #include <string>
@@ -48,7 +49,9 @@ struct Verdict {
   std::string command = "nft -a list ruleset";
   std::int64_t packets = -1;
   std::set<std::string> others;
-  bool on_purpose = false;  // a ban list, or a port that others may reach
+  bool is_limit = false;       // the rule drops what is beyond its limit
+  std::string_view lets_some;  // the rule that accepts the port up to a limit, where another one drops the rest
+  bool on_purpose = false;     // a ban list, or a port that others may reach
 };
 
 struct Facts {
@@ -115,6 +118,14 @@ bool for_certain_sources(const Rule& rule) {
   return !rule.src.empty() && rule.src.front() != '!';
 }
 
+// Whether it matches so many packets or connections only, as nft(8) and iptables-extensions(8) write that.
+bool is_limited(const Rule& rule) {
+  constexpr std::array<std::string_view, 7> kWords = {"limit rate",   "limit name",   "ct count", "-m limit",
+                                                      "-m hashlimit", "-m connlimit", "-m recent"};
+  return std::any_of(kWords.begin(), kWords.end(),
+                     [&](std::string_view each) { return rule.text.find(each) != std::string_view::npos; });
+}
+
 // Larger is likelier; of equals the one that the packet meets first.
 int weight(const Suspect& suspect, std::string_view place) {
   int weight = suspect.match == Match::yes ? 4 : 0;
@@ -153,6 +164,7 @@ Verdict find_rule(const Facts& facts, std::string_view netns, const Port& port) 
       verdict.rule = words_of(each);
       verdict.command = command_for(each);
       verdict.packets = each.rule == nullptr ? each.chain->packets : each.rule->packets;
+      verdict.is_limit = each.rule != nullptr && is_limited(*each.rule);
     }
   }
   all.erase(verdict.rule);
@@ -160,10 +172,14 @@ Verdict find_rule(const Facts& facts, std::string_view netns, const Port& port) 
   // Who means to keep a client out drops what it sends; to take its SYN and drop the answer is nobody's intent.
   if (port.is_of_answers()) return verdict;
   const std::int64_t number = port.lost.front()->port;
-  verdict.on_purpose =
-      verdict.on_purpose || std::any_of(rules.begin(), rules.end(), [&](const Rule* each) {
-        return each->verdict == "accept" && !each->dport.empty() && port_in(each->dport, number) == Match::yes;
-      });
+  for (const Rule* each : rules) {
+    if (each->verdict != "accept" || each->dport.empty() || port_in(each->dport, number) != Match::yes) continue;
+    if (!is_limited(*each)) {
+      verdict.on_purpose = true;
+    } else if (!for_certain_sources(*each)) {
+      verdict.lets_some = each->text;
+    }
+  }
   return verdict;
 }
 
@@ -236,6 +252,9 @@ void tell(const Key& key, const Port& port, const Verdict& verdict, std::string_
   for (const std::string& each : verdict.others) {
     if (++told <= 3) found.evidence("could be it too", each, "", "nf_tables, ip_tables");
   }
+  if (!verdict.lets_some.empty()) {
+    found.evidence("a rule lets the port pass up to a limit", verdict.lets_some, "", "nf_tables, ip_tables");
+  }
   found.evidence("clients that got no answer, with their attempts", clients_of(port), "", "handshake trace",
                  When::window);
   found.fix("Find who wrote the rule and whether it is meant; then delete it, or let the port pass before it",
@@ -244,6 +263,8 @@ void tell(const Key& key, const Port& port, const Verdict& verdict, std::string_
     found.fix(
         "If these clients are not to be served, drop their SYNs (input) instead, so that they cost no half-open "
         "handshakes");
+  } else if (verdict.is_limit || !verdict.lets_some.empty()) {
+    found.fix("If the limit is meant, raise it above what all clients together need");
   } else {
     found.fix("If it is meant, let the program listen on 127.0.0.1 only, so that nobody expects it");
   }
