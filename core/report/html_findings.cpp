@@ -16,18 +16,10 @@ using checks::Status;
 
 constexpr std::size_t kOpenRows = 5;  // findings of one check that are not folded away
 
-std::string value_text(const facts::Value& value) {
-  if (const auto* integer = std::get_if<std::int64_t>(&value)) return std::to_string(*integer);
-  if (const auto* real = std::get_if<double>(&value)) return fmt::format("{:.4g}", *real);
-  if (const auto* text = std::get_if<std::string>(&value)) return *text;
-  return "unknown";
-}
-
 std::string evidence_of(const Finding& finding) {
   std::string items;
   for (const checks::Evidence& each : finding.evidence) {
-    std::string value = value_text(each.value);
-    if (!each.unit.empty()) value += " " + each.unit;
+    const std::string value = amount(each.value, each.unit);
     std::string from = each.when == "now" ? "" : each.when;
     if (each.parameter) from += from.empty() ? "threshold" : ", threshold";
     if (!each.source.empty()) from += (from.empty() ? "" : " · ") + each.source;

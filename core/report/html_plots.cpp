@@ -64,6 +64,9 @@ std::string rate_text(double per_second) {
   return fmt::format("{:.{}f}", per_second, per_second < 10 ? 1 : 0);
 }
 
+// At least a pixel where the drawing is shown at half its size.
+constexpr double kLeastBar = 2;
+
 // Bars that stand on y, the highest `height` units.
 std::string bars_at(const TimeAxis& axis, int y, int height, const std::vector<Bar>& bars, std::string_view what) {
   double most = 0;
@@ -71,9 +74,9 @@ std::string bars_at(const TimeAxis& axis, int y, int height, const std::vector<B
   std::string out;
   for (const Bar& each : bars) {
     if (each.count <= 0) continue;
-    const double tall = std::max(1.5, height * each.per_second() / most);
+    const double tall = std::max(kLeastBar, height * each.per_second() / most);
     const double left = axis.at(each.from_ms);
-    const double width = std::max(1.5, axis.at(each.until_ms) - left - 0.6);
+    const double width = std::max(kLeastBar, axis.at(each.until_ms) - left - 0.6);
     out += fmt::format(
         "<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" class=\"bar bad\"><title>{} {}/s from "
         "{:.2f} to {:.2f} s</title></rect>\n",

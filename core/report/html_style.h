@@ -46,6 +46,7 @@ svg .small { font-size: 12.5px; fill: var(--soft); }
 svg .step { font-size: 14px; font-weight: 600; } svg .strong { fill: var(--bad); font-weight: 700; }
 svg .amber { fill: var(--warn); font-weight: 700; } svg .blue { fill: var(--note); font-weight: 700; } svg a text { text-decoration: underline; }
 svg .letter { fill: var(--raised); font-size: 13px; font-weight: 700; text-anchor: middle; }
+svg .bar { shape-rendering: crispEdges; }
 svg .mark.good, svg .bar.good { fill: var(--good); } svg .mark.bad, svg .bar.bad { fill: var(--bad); }
 svg .mark.warn { fill: var(--warn); } svg .mark.note { fill: var(--note); } svg .ring { fill: var(--raised); stroke: var(--soft); stroke-width: 1.5; }
 svg .mark.open, svg .bar.open { fill: var(--open); }

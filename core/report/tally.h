@@ -15,6 +15,9 @@ namespace hostcheck::report {
 [[nodiscard]] std::size_t count(const conclude::Report& report, checks::Severity severity);
 // "1 check", "2 checks"
 [[nodiscard]] std::string count_of(std::size_t number, std::string_view what);
+// A value with its unit, as people read it: "57 SYNs", "900 ms", and of more than 10,000 ms "12 min 48 s"; "unknown"
+// for NULL. Its text is not made printable.
+[[nodiscard]] std::string amount(const facts::Value& value, std::string_view unit);
 // "CRITICAL", "WARNING", "INFO"
 [[nodiscard]] std::string_view word_of(checks::Severity severity);
 

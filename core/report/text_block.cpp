@@ -34,17 +34,9 @@ std::string coloured(std::string text, Severity severity, bool colour) {
   return text;
 }
 
-std::string value_text(const facts::Value& value) {
-  if (const auto* integer = std::get_if<std::int64_t>(&value)) return std::to_string(*integer);
-  if (const auto* real = std::get_if<double>(&value)) return fmt::format("{:.4g}", *real);
-  if (const auto* text = std::get_if<std::string>(&value)) return printable(*text);
-  return "unknown";
-}
-
 // "accept queue: 129 connections", "dropped: 57 SYNs in 2.0 s"
 std::string evidence_text(const checks::Evidence& evidence, bool verbose) {
-  std::string text = printable(evidence.what) + ": " + value_text(evidence.value);
-  if (!evidence.unit.empty()) text += " " + evidence.unit;
+  std::string text = printable(evidence.what) + ": " + printable(amount(evidence.value, evidence.unit));
   constexpr std::string_view kDelta = "delta over ";
   if (evidence.when.starts_with(kDelta)) {
     text += " in " + evidence.when.substr(kDelta.size());

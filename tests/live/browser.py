@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import select
+import signal
 import struct
 import subprocess
 import tempfile
@@ -58,7 +59,8 @@ class Browser:
             ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
              "--no-first-run", "--disable-background-networking", "--disable-extensions", "--remote-debugging-pipe",
              "--user-data-dir=" + self.folder.name, "about:blank"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=ends, close_fds=False)
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=ends, close_fds=False,
+            start_new_session=True)
         for each in (take[0], give[1], to_browser, from_browser):
             os.close(each)
         self.give, self.take = take[1], give[0]
@@ -139,8 +141,15 @@ class Browser:
         return pixels_of(self.screenshot(clip=clip))
 
     def close(self):
-        self.process.kill()
+        os.killpg(self.process.pid, signal.SIGKILL)  # its helpers too, which write in the folder
         self.process.wait()
         for each in (self.give, self.take):
             os.close(each)
-        self.folder.cleanup()
+        end = time.monotonic() + 10
+        while os.path.exists(self.folder.name):
+            try:
+                self.folder.cleanup()
+            except OSError:  # one of them was not over yet
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.1)
