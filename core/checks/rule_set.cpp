@@ -57,6 +57,7 @@ RuleSet load_rules(const std::vector<std::string>& folders, const std::function<
   std::vector<std::string> files;
   for (const std::string& folder : folders) list_files(folder, files, set.errors);
   std::sort(files.begin(), files.end());
+  set.rules.reserve(files.size());
   for (const std::string& file : files) {
     const std::string id = id_of_path(file);
     if (wanted && !wanted(id)) continue;
@@ -67,7 +68,10 @@ RuleSet load_rules(const std::vector<std::string>& folders, const std::function<
       set.errors.push_back(std::move(rule.error()));
     }
   }
-  std::stable_sort(set.rules.begin(), set.rules.end(), [](const Rule& a, const Rule& b) { return a.id < b.id; });
+  const auto by_id = [](const Rule& a, const Rule& b) { return a.id < b.id; };
+  if (!std::is_sorted(set.rules.begin(), set.rules.end(), by_id)) {
+    std::stable_sort(set.rules.begin(), set.rules.end(), by_id);
+  }
   for (std::size_t at = 1; at < set.rules.size();) {
     if (set.rules[at].id != set.rules[at - 1].id) {
       ++at;

@@ -154,6 +154,11 @@ void select(const RuleOptions& options, std::vector<plugin::Plugin>& plugins) {
   });
 }
 
+plugin::PluginSet load_trusted_plugins(const std::vector<std::string>& folders) {
+  std::set<std::string> above;
+  return plugin::load_plugins(folders, [&](const std::string& folder) { return require_trusted(folder, above); });
+}
+
 }  // namespace
 
 std::string_view area_of(std::string_view id) {
@@ -202,7 +207,7 @@ Result<Catalogue> load_catalogue(const RuleOptions& options) {
   });
   // The name of a file is only what its id should be.
   for (const checks::Rule& rule : loaded.rules) ids.push_back(rule.id);
-  plugin::PluginSet plugins = plugin::load_plugins(*of_plugins, require_trusted);
+  plugin::PluginSet plugins = load_trusted_plugins(*of_plugins);
   refuse_doubles(plugins, loaded.rules);
   for (const plugin::Plugin& each : plugins.plugins) {
     for (const plugin::Check& check : each.checks) ids.push_back(check.rule.id);
@@ -233,7 +238,7 @@ Result<Catalogue> load_catalogue(const RuleOptions& options) {
 Result<Bringers> load_bringers(const RuleOptions& options) {
   const auto folders = plugin_folders(options);
   if (!folders) return unexpected(folders.error());
-  plugin::PluginSet set = plugin::load_plugins(*folders, require_trusted);
+  plugin::PluginSet set = load_trusted_plugins(*folders);
   refuse_doubles(set, {});
   std::erase_if(set.plugins, [](const plugin::Plugin& each) { return each.tables.empty(); });
   for (plugin::Plugin& each : set.plugins) {

@@ -61,10 +61,12 @@ void tell_failures(const Plan& plan, std::vector<checks::Finding> failures, cons
   results.push_back(std::move(result));
 }
 
-std::vector<Rule> pages_of(const Plan& plan) {
-  std::vector<Rule> pages = plan.rules;
+// As long as the plan.
+std::vector<const Rule*> pages_of(const Plan& plan) {
+  std::vector<const Rule*> pages;
+  for (const Rule& each : plan.rules) pages.push_back(&each);
   for (const plugin::Plugin& each : plan.plugins) {
-    for (const plugin::Check& check : each.checks) pages.push_back(check.rule);
+    for (const plugin::Check& check : each.checks) pages.push_back(&check.rule);
   }
   return pages;
 }

@@ -44,7 +44,9 @@ std::vector<checks::Finding> findings_of(const std::vector<checks::Rule>& rules,
   for (const checks::CheckResult& each : results) {
     if (each.outcome == checks::Outcome::error) complain(each.id + ": " + each.reason);
   }
-  return conclude::draw_findings(rules, results, {});
+  std::vector<const checks::Rule*> pages;
+  for (const checks::Rule& each : rules) pages.push_back(&each);
+  return conclude::draw_findings(pages, results, {});
 }
 
 bool goes_on(const facts::Journey& journey) {

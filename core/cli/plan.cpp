@@ -78,6 +78,7 @@ Plan plan_checks(Catalogue& catalogue, sql::Database& database, bool observed, b
   }
   for (const Error& error : catalogue.refused) refuse_plugin(error, plan);
   facts::Request brought;  // tables of plugins that the rules read
+  plan.rules.reserve(catalogue.rules.size());
   for (Rule& rule : catalogue.rules) {
     if (auto request = checks::plan(rule, database, observed)) {
       merge(*request, plan.request);

@@ -50,14 +50,20 @@ Result<void> require_path(const std::string& path, bool above) {
 }  // namespace
 
 Result<void> require_trusted(const std::string& path) {
+  std::set<std::string> above;
+  return require_trusted(path, above);
+}
+
+Result<void> require_trusted(const std::string& path, std::set<std::string>& above) {
   if (is_embedded(path)) return {};
   std::error_code error;
   const fs::path real = fs::canonical(path, error);
   if (error) return unexpected(errno_error(error.value(), "open", path));
   if (auto trusted = require_path(real.string(), false); !trusted) return trusted;
-  for (fs::path folder = real.parent_path();; folder = folder.parent_path()) {
+  const std::string nearest = real.parent_path().string();
+  for (fs::path folder = nearest; !above.contains(nearest); folder = folder.parent_path()) {
     if (auto trusted = require_path(folder.string(), true); !trusted) return trusted;
-    if (folder == folder.parent_path()) break;
+    if (folder == folder.parent_path()) above.insert(nearest);
   }
   if (!fs::is_directory(real, error)) return {};
   fs::recursive_directory_iterator entries(real, error);

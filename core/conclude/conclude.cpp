@@ -188,21 +188,21 @@ std::int64_t port_of(const Finding& finding) {
   return parse_number<std::int64_t>(std::string_view(*text).substr(colon + 1)).value_or(-1);
 }
 
-std::vector<Finding> draw_findings(std::span<const Rule> rules, std::vector<CheckResult>& results,
+std::vector<Finding> draw_findings(std::span<const Rule* const> rules, std::vector<CheckResult>& results,
                                    const Witnesses& witnesses) {
   const Results by_id(results);
   std::map<std::string_view, const Rule*> rule_of;
-  for (const Rule& rule : rules) rule_of.emplace(rule.id, &rule);
+  for (const Rule* rule : rules) rule_of.emplace(rule->id, rule);
   std::map<std::pair<std::string, std::string>, std::string> words_of;
-  for (const Rule& rule : rules) {
-    CheckResult* result = by_id.find(rule.id);
+  for (const Rule* rule : rules) {
+    CheckResult* result = by_id.find(rule->id);
     if (result == nullptr || result->findings.empty()) continue;
-    for (const std::string& explained : rule.explains) {
+    for (const std::string& explained : rule->explains) {
       CheckResult* effect = by_id.find(explained);
       if (effect != nullptr && effect != result) link_pair(*result, *effect);
     }
     for (Finding& finding : result->findings) {
-      exclude_rivals(rule, finding, by_id, rule_of, witnesses, words_of);
+      exclude_rivals(*rule, finding, by_id, rule_of, witnesses, words_of);
       drop_foreign_cures(finding, witnesses);
     }
   }

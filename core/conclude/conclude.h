@@ -25,7 +25,7 @@ struct Witnesses {
 // The findings of all results, in reading order (see order_findings), each with the rivals that are excluded, the ones
 // that are not, its causes and effects, and only such cures as the running kernel knows. Moves the findings out of
 // results.
-[[nodiscard]] std::vector<checks::Finding> draw_findings(std::span<const checks::Rule> rules,
+[[nodiscard]] std::vector<checks::Finding> draw_findings(std::span<const checks::Rule* const> rules,
                                                          std::vector<checks::CheckResult>& results,
                                                          const Witnesses& witnesses);
 

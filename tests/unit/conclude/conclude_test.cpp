@@ -57,7 +57,9 @@ std::vector<std::string> ids(const std::vector<Finding>& findings) {
 
 std::vector<Finding> draw(const std::vector<Rule>& rules, std::vector<CheckResult> results,
                           const Witnesses& witnesses = {}) {
-  return draw_findings(rules, results, witnesses);
+  std::vector<const Rule*> pages;
+  for (const Rule& each : rules) pages.push_back(&each);
+  return draw_findings(pages, results, witnesses);
 }
 
 TEST(Order, PutsConfirmedBeforeSuspectedThenCriticalFirstThenById) {
