@@ -11,6 +11,7 @@
 #include "core/cli/exit_status.h"
 #include "core/cli/record.h"
 #include "core/plugin/plugin_test.h"
+#include "core/report/tally.h"
 
 namespace hostcheck::cli {
 namespace {
@@ -126,12 +127,9 @@ int test(const TestOptions& options) {
       out += "FAILED " + (report.id.empty() ? report.file : report.id + " (" + report.file + ")") + '\n';
     for (const std::string& failure : report.failures) out += indented(failure);
   }
-  const auto counted = [](std::size_t number, std::string_view what) {
-    return fmt::format("{} {}{}", number, what, number == 1 ? "" : "s");
-  };
-  const std::string plugins = found->plugins.empty() ? "" : counted(found->plugins.size(), "plugin") + ", ";
-  out += fmt::format("{}, {}{} passed, {} failed\n", counted(found->rules.size(), "rule"), plugins,
-                     counted(passed, "test"), failed);
+  const std::string plugins = found->plugins.empty() ? "" : report::count_of(found->plugins.size(), "plugin") + ", ";
+  out += fmt::format("{}, {}{} passed, {} failed\n", report::count_of(found->rules.size(), "rule"), plugins,
+                     report::count_of(passed, "test"), failed);
   if (!print(out)) return kExitUnknown;
   return failed == 0 ? kExitOk : kExitWarning;
 }
