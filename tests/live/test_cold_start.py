@@ -6,8 +6,8 @@ What is compared is whole runs that gather the same: the time that passes, which
 it; where no plugin has anything to do, as on most healthy hosts, the time of all processors too. Of several runs in turns the
 fastest counts, since on a machine that does other work the others say more about that work; such work may last for seconds, so
 while the fastest is above the bound some more are made. The bound is for a machine on which
-the run without any takes 8 ms, and twenty processes that do nothing take 18 ms to begin and end; where one of these takes longer,
-because the machine is slower or was slowed down, the bound is longer in proportion.
+the run without any takes 8 ms; where that takes longer, because the machine is slower or was slowed down, the bound is longer in
+proportion.
 """
 
 import json
@@ -28,7 +28,6 @@ RULES = 200
 PLUGINS = 20
 LIMIT_MS = 25
 USUAL_MS = 8  # that the run without rules and plugins takes
-USUAL_FORKS_MS = 18  # that as many processes as plugins take
 ROUNDS = 30
 MOST_ROUNDS = 300
 
@@ -66,22 +65,6 @@ def milliseconds(command):
         raise AssertionError(done.stderr)
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return 1000 * used, 1000 * passed, done.stdout
-
-
-def forks_ms():
-    """What as many processes as plugins take that do nothing, two at a time."""
-    start = time.monotonic()
-    running = []
-    for _ in range(PLUGINS):
-        if len(running) == 2:
-            os.waitpid(running.pop(0), 0)
-        pid = os.fork()
-        if pid == 0:
-            os._exit(0)
-        running.append(pid)
-    for pid in running:
-        os.waitpid(pid, 0)
-    return 1000 * (time.monotonic() - start)
 
 
 class ColdStart(unittest.TestCase):
@@ -125,15 +108,14 @@ class ColdStart(unittest.TestCase):
 
     def compare(self, with_rules, with_plugins):
         """What these cost more than none: processor time, time; the bound, and the report."""
-        none, some, forks = [], [], []
+        none, some = [], []
         used = passed = limit = 0.0
         while len(some) < MOST_ROUNDS and (not some or passed > limit):
             for _ in range(ROUNDS):  # in turns: what else the machine does meets both
-                forks.append(forks_ms())
                 none.append(self.measure("no_rules", "no_plugins"))
                 some.append(self.measure(with_rules, with_plugins))
             used, passed = (min(each[at] for each in some) - min(each[at] for each in none) for at in (0, 1))
-            limit = LIMIT_MS * max(1, min(each[1] for each in none) / USUAL_MS, min(forks) / USUAL_FORKS_MS)
+            limit = LIMIT_MS * max(1, min(each[1] for each in none) / USUAL_MS)
         print("%s and %s: %.1f ms of the processors and %.1f ms more than without (%.1f and %.1f ms); bound %.1f ms" % (
             with_rules, with_plugins, used, passed, min(each[0] for each in none), min(each[1] for each in none), limit))
         return used, passed, limit, json.loads(some[-1][2])
