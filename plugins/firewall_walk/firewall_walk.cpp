@@ -264,7 +264,7 @@ void tell(const Key& key, const Port& port, const Verdict& verdict, std::string_
         "If these clients are not to be served, drop their SYNs (input) instead, so that they cost no half-open "
         "handshakes");
   } else if (verdict.is_limit || !verdict.lets_some.empty()) {
-    found.fix("If the limit is meant, raise it above what all clients together need");
+    found.fix("If the limit is meant, raise it above what the clients need");
   } else {
     found.fix("If it is meant, let the program listen on 127.0.0.1 only, so that nobody expects it");
   }
